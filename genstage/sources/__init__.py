@@ -1,0 +1,5 @@
+"""Data sources: where records come from."""
+
+from genstage.sources.base import Cursor, Record, Records, Source
+
+__all__ = ["Cursor", "Record", "Records", "Source"]

@@ -1,0 +1,48 @@
+"""The unit of streaming: an immutable run of records with its place in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+__all__ = ["Chunk"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Chunk(Generic[T_co]):
+    """Records of the interval ``(first, last]``, counted by source record.
+
+    A stage that makes more or fewer items out of records keeps the interval: positions always count
+    source records, never items and never chunks, because chunk sizes adapt.
+
+    Attributes:
+        index: Number of the chunk in its run, from 0; for people only.
+        records: The items.
+        first: Source records before this chunk, 0 or more.
+        last: Source records up to and with this chunk: the running total.
+        end: Whether the data ends with this chunk.
+        epoch: Number of the attempt, from 0: grows with each recovery.
+
+    Example:
+        >>> Chunk(index=7, records=range(500), first=3500, last=4000)
+        Chunk(index=7, records=<500>, total=4000)
+    """
+
+    index: int
+    records: Sequence[T_co]
+    first: int
+    last: int
+    end: bool = False
+    epoch: int = 0
+
+    @property
+    def total(self) -> int:
+        """Source records up to and with this chunk."""
+        return self.last
+
+    def __repr__(self) -> str:
+        end = ", end" if self.end else ""
+        return f"Chunk(index={self.index}, records=<{len(self.records)}>, total={self.last}{end})"
