@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
+
+from renderers.errors import ReportError
+from renderers.model.formats import compile_format
+from renderers.model.report import Column
+from renderers.model.specs import parse_locale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +83,50 @@ def lay_out(report: Report, names: Sequence[str]) -> Layout:
         names: Column names of the source.
 
     Raises:
-        ReportError: A column or group of the report is not among ``names``.
+        ReportError: A column, group or total of the report is not among ``names``.
+
+    Example:
+        >>> from renderers.model.report import Report
+        >>> [column.label for column in lay_out(Report("sales"), ["city", "net_sum"]).columns]
+        ['City', 'Net sum']
     """
-    ...
+    shown = report.columns or [Column(name) for name in names]
+    if not shown:
+        raise ReportError(report.name, "there is nothing to show: the query has no columns")
+    known = frozenset(names)
+    wanted = (
+        *(("column", column.name) for column in shown),
+        *(("group", group.name) for group in report.groups),
+        *(("total of", total.column) for total in report.totals),
+    )
+    for what, name in wanted:
+        if name not in known:
+            there = ", ".join(map(repr, names)) or "none"
+            raise ReportError(report.name, f"{what} {name!r}: the query has no such column; it has {there}")
+    totals = {total.column: total for total in report.totals}
+    columns = tuple(_column(column, report.locale, totals.get(column.name)) for column in shown)
+    locale = parse_locale(report.locale)
+    return Layout(
+        name=report.name,
+        title=report.title,
+        locale=_tag(str(locale)),
+        direction=cast("Literal['ltr', 'rtl']", locale.text_direction),
+        columns=columns,
+        groups=tuple(
+            LayoutGroup(group.name, group.label, compile_format(group.format, report.locale, group.name))
+            for group in report.groups
+        ),
+        label_span=next((place for place, column in enumerate(columns) if column.total), len(columns)),
+        labels=report.labels,
+    )
+
+
+def _column(column: Column, locale: str, total: Total | None) -> LayoutColumn:
+    compiled = compile_format(column.format, locale, column.name)
+    width = compiled.width if column.width is None else float(column.width)
+    return LayoutColumn(column.name, column.label, compiled.align, width, compiled, total)
+
+
+def _tag(identifier: str) -> str:
+    """The language tag of a locale: ``"de-CH"`` for ``"de_CH"``, ``"und"`` for the root of all locales."""
+    return "und" if identifier == "root" else identifier.replace("_", "-").replace("@", "-")
