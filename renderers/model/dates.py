@@ -43,7 +43,13 @@ class DateFormat(Format):
                 return list(raw)
         except ValueError:
             pass  # a time of day, or the value that the next line refuses
-        return [None if value is None else _day(value, self) for value in raw]
+        return [None if value is None else self._read(value) for value in raw]
+
+    def _read(self, value: object) -> date:
+        try:
+            return _day(value)
+        except ValueError as error:
+            raise self.refusal(value) from error
 
     def texts(self, values: Sequence[date | None]) -> list[str]:
         """As :meth:`Format.texts`."""
@@ -72,9 +78,11 @@ class MonthFormat(Format):
         return "" if value is None else self._pattern.apply(date.fromisoformat(f"{value}-01"), self._babel)
 
     def _read(self, value: object) -> str:
-        if isinstance(value, str) and _MONTH.fullmatch(value):
-            value = f"{value}-01"
-        return _day(value, self).isoformat()[:7]
+        is_month = isinstance(value, str) and _MONTH.fullmatch(value)
+        try:
+            return _day(f"{value}-01" if is_month else value).isoformat()[:7]
+        except ValueError as error:
+            raise self.refusal(value) from error
 
     def values(self, raw: Sequence[Any]) -> list[str | None]:
         """As :meth:`Format.values`."""
@@ -95,15 +103,12 @@ class MonthFormat(Format):
         return text
 
 
-def _day(value: object, wanted: Format) -> date:
+def _day(value: object) -> date:
     match value:
         case datetime():
             return value.date()
         case date():
             return value
         case str():
-            try:
-                return datetime.fromisoformat(value).date()
-            except ValueError as error:
-                raise wanted.refusal(value) from error
-    raise wanted.refusal(value)
+            return datetime.fromisoformat(value).date()
+    raise ValueError(value)

@@ -39,8 +39,8 @@ __all__ = ["EXACT", "FigureFormat", "IntegerFormat", "Notation"]
 # What a column takes: every float, and no figure so long that adding it up could fill the memory.
 _READ = Context(
     prec=400,
-    Emax=400,
-    Emin=-400,
+    Emax=399,
+    Emin=-399,
     rounding=ROUND_HALF_EVEN,
     clamp=0,
     traps=[InvalidOperation, Inexact, Overflow, Subnormal, FloatOperation],

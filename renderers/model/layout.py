@@ -129,4 +129,4 @@ def _column(column: Column, locale: str, total: Total | None) -> LayoutColumn:
 
 def _tag(identifier: str) -> str:
     """The language tag of a locale: ``"de-CH"`` for ``"de_CH"``, ``"und"`` for the root of all locales."""
-    return "und" if identifier == "root" else identifier.replace("_", "-").replace("@", "-")
+    return "und" if identifier == "root" else identifier.replace("_", "-")

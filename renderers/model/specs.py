@@ -78,7 +78,7 @@ def parse_spec(spec: str) -> Spec:
     raise ValueError(f"format {spec!r} is unknown: use {_KNOWN}")
 
 
-def parse_locale(locale: str) -> Locale:
+def parse_locale(locale: object) -> Locale:
     """Find a locale.
 
     Args:
@@ -87,10 +87,12 @@ def parse_locale(locale: str) -> Locale:
     Raises:
         ValueError: There is none of this name.
     """
-    try:
-        return Locale.parse(locale.replace("-", "_"))
-    except (UnknownLocaleError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"locale {locale!r} is unknown: use one such as 'en_US' or 'de'") from error
+    if isinstance(locale, str) and re.fullmatch("[A-Za-z0-9_-]+", locale):
+        try:
+            return Locale.parse(locale.replace("-", "_"))
+        except (UnknownLocaleError, ValueError):
+            pass  # the same refusal as for what is not even a name
+    raise ValueError(f"locale {locale!r} is unknown: use one such as 'en_US' or 'de'")
 
 
 class Format(ABC):
