@@ -336,7 +336,7 @@ class _Work:
             values[place] = [each.result(total)]
             texts[place] = each.format.texts(values[place])
         if not self.layout.label_span:
-            texts[0] = [f"{label}: {texts[0][0]}"]
+            texts[0] = [f"{label}: {texts[0][0]}" if texts[0][0] else label]
         self.put(band, level, label, tuple(values), tuple(texts))
 
     def put(

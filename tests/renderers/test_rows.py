@@ -189,8 +189,9 @@ def test_the_state_is_all_there_is_between_chunks():
     )
     before = making.begin()
     kept = deepcopy(before)
-    _, state = making.rows(records, before, end=False)
+    _, state = making.rows(records[:2], before, end=False)
     assert before == kept
+    _, state = making.rows(records[2:], state, end=False)
     assert state == {
         "ordinal": 7,
         "records": 3,
@@ -264,6 +265,12 @@ def test_records_without_a_group_value_form_a_group():
         ("footer", ("{n}",), "Sum of {n} {other}", ("Sum of {n} {other}: 4",)),
         ("total", (), "All", ("All: 10",)),
     ]
+
+
+def test_a_label_without_a_figure_stands_alone():
+    report = Report("r", columns=[Column("n", format="integer")], totals=[max_of("n")])
+    found = rows_of(maker(report, ("n",)), Records(("n",), [(None,)]))
+    assert [row.texts for row in found] == [("",), ("Grand total",)]
 
 
 def test_consecutive_records_of_a_group_share_a_block():

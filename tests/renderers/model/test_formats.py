@@ -119,6 +119,11 @@ def test_dates_are_taken_from_texts_dates_and_datetimes():
     assert values == [None, *[third] * 5]
     assert {type(value) for value in values[1:]} == {date}
     assert days.values(["2024-03-03 10:00"]) == [third]
+    assert list(map(type, days.values([None, third, datetime(2024, 3, 3, tzinfo=UTC)]))) == [
+        type(None),
+        date,
+        date,
+    ]
     assert days.texts(values[:2]) == ["", "Mar 3, 2024"]
 
 

@@ -78,6 +78,15 @@ def test_parts_do_not_matter(figures, size, function):
     assert repr(apart) == repr(whole)
 
 
+@pytest.mark.parametrize("function", ["min", "max"])
+def test_of_equal_values_the_first_stays(function):
+    equal = [Decimal("1.0"), Decimal("1.00"), Decimal(1)]
+    assert [repr(over(function, AMOUNT, parts)) for parts in ([equal], [[each] for each in equal])] == [
+        "Decimal('1.0')",
+        "Decimal('1.0')",
+    ]
+
+
 @given(st.lists(amounts, min_size=1))
 def test_sums_are_exact_in_any_context(figures):
     with localcontext(Context(prec=2)):
