@@ -18,6 +18,7 @@ from renderers.errors import CompileError
 __all__ = ["Compiled", "Compiler"]
 
 _PATIENCE_S = 1.0
+_HUGE_BYTES = 1 << 18  # an ordinary batch has a sixth of it
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -89,13 +90,15 @@ class Compiler:
         """
         request = json.dumps(data, ensure_ascii=False).encode()
         try:
-            return self._exchange(request)
+            compiled = self._exchange(request)
         except _DiedError:
-            pass
-        try:
-            return self._exchange(request)
-        except _DiedError as error:
-            raise CompileError(str(error)) from None
+            try:
+                compiled = self._exchange(request)
+            except _DiedError as error:
+                raise CompileError(str(error)) from None
+        if len(request) > _HUGE_BYTES:  # the process would keep the memory that this has taken
+            self._end()
+        return compiled
 
     def close(self) -> None:
         """End the process; allowed more than once."""

@@ -1,10 +1,15 @@
-"""What the template has to know about a report, and texts made fit for its columns."""
+"""What the template has to know about a report, and texts made fit for its columns.
+
+The fonts are those inside Typst, the same on every machine: Libertinus Serif, then DejaVu Sans Mono and New
+Computer Modern for characters it has not. A character that none of them has is shown as an empty box.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import bidirectional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +30,7 @@ PdfRow = list[Any]
 
 _A4 = (595.28, 841.89)
 _MARGIN = 45.0
-_GUTTER = 8.0
+_GUTTER = 10.0
 _UPRIGHT_COLUMNS = 8  # more than these: landscape
 _SIZES = ((12, 9.0), (16, 8.0), (22, 7.0))  # up to so many columns: size of the text
 _SMALLEST = 6.0
@@ -106,6 +111,7 @@ def make_sheet(layout: Layout) -> Sheet:
         "lang": language.lower() if re.fullmatch("[A-Za-z]{2,3}", language) else "und",
         "region": next((tag.upper() for tag in subtags if re.fullmatch("[A-Za-z]{2}", tag)), None),
         "footer": second if pages_first else first,
+        "footer-rtl": any(bidirectional(char) in {"R", "AL"} for char in first + second),
         "pages-first": pages_first,
         "empty": shown_text(layout.labels.empty, LONGEST_LABEL),
     }
@@ -172,7 +178,7 @@ def _broken(text: str, width: float) -> str:
 
 
 def _cut(word: str, width: float) -> str:
-    if len(word) * 1.0 > width and _ems(word) <= width:
+    if _ems(word) <= width:
         return word
     pieces = []
     start, used = 0, 0.0

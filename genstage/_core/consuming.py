@@ -1,0 +1,149 @@
+"""The consumer's side of a stage: its subscriptions and their demand windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from genstage._core.demand import Window
+from genstage._core.messages import Ask, Cancel, Subscribe
+from genstage._core.options import subscription_options
+from genstage._core.reasons import AlreadySubscribed, BadReturn, NoProc, UnknownSubscription
+from genstage._core.results import Exit, Stop
+from genstage._core.subscription import Cancellation, Subscription
+from genstage.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from genstage._core.messages import Events, Tag
+    from genstage._core.options import CancelMode
+    from genstage._core.reasons import Reason
+    from genstage._core.stage import StageCore
+
+__all__ = ["Consuming", "Upstream"]
+
+
+class Upstream:
+    """One subscription to a producer. ``window`` is ``None`` when the stage asks by hand."""
+
+    __slots__ = ("cancel", "subscription", "watch", "window")
+
+    def __init__(self, subscription: Subscription, watch: int, cancel: CancelMode) -> None:
+        self.subscription = subscription
+        self.watch = watch
+        self.cancel = cancel
+        self.window: Window | None = None
+
+
+class Consuming:
+    """State and rules of a stage as consumer."""
+
+    __slots__ = ("_core", "_port", "events_in", "finish_wanted", "upstreams")
+
+    def __init__(self, core: StageCore) -> None:
+        self._core = core
+        self._port = core.port
+        self.upstreams: dict[Tag, Upstream] = {}
+        self.finish_wanted = False
+        self.events_in = 0
+
+    def subscribe(
+        self, target: Any, options: Mapping[str, Any], replaces: tuple[Tag, Reason] | None = None
+    ) -> Subscription:
+        """Subscribe to a producer.
+
+        Returns:
+            The subscription; if the target is an unknown name, one that has ended already.
+
+        Raises:
+            OptionError: An option is wrong; nothing has happened then.
+            Exit: The stage ends, because the target is unknown or ``handle_subscribe`` says so. The
+                subscription that the caller is owed stands in its ``subscription``.
+        """
+        port = self._port
+        try:
+            checked = subscription_options(options)
+        except OptionError as error:
+            port.report("invalid_subscription_option", option=error.option, value=error.value)
+            raise
+        peer = port.resolve(target)
+        tag = port.new_tag()
+        subscription = Subscription(peer, port.me, tag, port.send)
+        if peer is None:
+            if checked.cancel != "temporary":
+                port.report("subscribe_target_not_alive", target=target)
+                raise SubscriberExit(NoProc(), subscription)
+            return subscription
+        watch = port.watch(peer)
+        upstream = self.upstreams[tag] = Upstream(subscription, watch, checked.cancel)
+        self._core.watches[watch] = tag
+        port.send(peer, Subscribe(port.me, tag, options, replaces))
+        mode = self._core.stage.handle_subscribe("producer", options, subscription)
+        if isinstance(mode, Stop):
+            raise Exit(mode.reason)
+        if mode in (None, "automatic"):
+            upstream.window = Window(checked.max_demand, checked.min_demand)
+            port.send(peer, Ask(port.me, tag, checked.max_demand))
+        elif mode != "manual":
+            raise Exit(BadReturn("handle_subscribe", mode))
+        return subscription
+
+    def known(self, message: Events) -> bool:
+        """Whether events belong to a subscription; the sender of others is told to stop."""
+        if message.tag in self.upstreams:
+            return True
+        self._port.send(message.sender, Cancel(self._port.me, message.tag, UnknownSubscription()))
+        return False
+
+    def batches(self, tag: Tag, events: Sequence[Any]) -> Iterator[tuple[Sequence[Any], Subscription]]:
+        """Cut a message into batches; each batch's ask goes out when the next one is requested."""
+        self.events_in += len(events)
+        upstream = self.upstreams.get(tag)
+        if upstream is None:  # it ended while the events waited in a producer-consumer
+            yield events, Subscription(None, self._port.me, tag, self._port.send)
+            return
+        subscription = upstream.subscription
+        if upstream.window is None:
+            yield events, subscription
+            return
+        batches, excesses = upstream.window.split(events)
+        for excess in excesses:
+            self._port.report("excess_events", count=excess)
+        for batch, ask in batches:
+            yield batch, subscription
+            if ask:
+                self._port.send(subscription.producer, Ask(self._port.me, tag, ask))
+
+    def forget(self, tag: Tag, kind: str) -> Upstream | None:
+        """Remove a subscription that has ended."""
+        upstream = self.upstreams.pop(tag, None)
+        if upstream is not None:
+            self._core.watches.pop(upstream.watch, None)
+            if kind != "down":
+                self._port.unwatch(upstream.watch)
+        return upstream
+
+    def after_end(self, upstream: Upstream, cancellation: Cancellation) -> None:
+        """What the end of a subscription means for the stage, once ``handle_cancel`` has run.
+
+        Raises:
+            Exit: The cancel mode says that the stage ends too.
+        """
+        reason = cancellation.reason
+        if cancellation.kind == "finish":
+            self.finish_wanted = self.finish_wanted or upstream.cancel == "permanent"
+        elif isinstance(reason, AlreadySubscribed):
+            return
+        elif upstream.cancel == "permanent" or (upstream.cancel == "transient" and not reason.tolerated):
+            self._port.report("stopping_after_cancel", reason=reason)
+            raise Exit(reason)
+        if self.finish_wanted and not self.upstreams:
+            self._core.finish()
+
+
+class SubscriberExit(Exit):
+    """The stage ends because it cannot subscribe; whoever asked is still owed the subscription."""
+
+    def __init__(self, reason: Reason, subscription: Subscription) -> None:
+        super().__init__(reason)
+        self.subscription = subscription

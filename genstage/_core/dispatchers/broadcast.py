@@ -1,0 +1,127 @@
+"""Every consumer gets every event, at the pace of the slowest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from genstage._core.dispatchers.base import Refused
+from genstage._core.reasons import AlreadySubscribed
+from genstage.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from genstage._core.dispatchers.base import Link
+    from genstage._core.messages import Peer, Tag
+
+__all__ = ["BroadcastDispatcher"]
+
+
+class _Consumer:
+    __slots__ = ("peer", "selector", "surplus", "tag")
+
+    def __init__(self, tag: Tag, peer: Peer, selector: Callable[[Any], Any] | None) -> None:
+        self.tag = tag
+        self.peer = peer
+        self.selector = selector
+        self.surplus = 0
+
+
+class BroadcastDispatcher:
+    """Sends every event to every consumer; upstream goes what all of them wait for.
+
+    Three quantities: ``waiting`` is what every consumer waits for; each consumer's *surplus* is its demand
+    beyond that; ``requested`` is what the producer was asked for and still owes. A subscription option
+    ``selector`` (a function of an event) filters what the consumer gets; what it rejects is asked for again
+    on its behalf.
+
+    Source:
+        GenStage's ``BroadcastDispatcher``. Where that strands events when a consumer subscribes late, this
+        one hands them out as soon as all wait for them (``broadcast-late-subscriber-stall``).
+    """
+
+    def __init__(self) -> None:
+        self._consumers: dict[Tag, _Consumer] = {}
+        self._waiting = 0
+        self._requested = 0
+
+    def start(self, link: Link) -> None:
+        """Called once, before anything else."""
+        self._link = link
+
+    def subscribe(self, tag: Tag, peer: Peer, options: Mapping[str, Any]) -> int:
+        """Take a consumer on; until it asks, nobody gets anything.
+
+        Raises:
+            Refused: The same stage is subscribed already.
+            OptionError: The selector is no function.
+        """
+        selector = options.get("selector")
+        if selector is not None and not callable(selector):
+            raise OptionError("selector", selector, "a function of one event")
+        if any(consumer.peer == peer for consumer in self._consumers.values()):
+            self._link.report("already_registered", peer=peer)
+            raise Refused(AlreadySubscribed())
+        for consumer in self._consumers.values():
+            consumer.surplus += self._waiting
+        self._waiting = 0
+        self._consumers[tag] = _Consumer(tag, peer, selector)
+        return 0
+
+    def ask(self, tag: Tag, count: int) -> int:
+        """A consumer asks for ``count`` more events."""
+        self._consumers[tag].surplus += count
+        return self._level()
+
+    def cancel(self, tag: Tag) -> int:
+        """A consumer has left; if all waited for it, this makes demand."""
+        del self._consumers[tag]
+        if not self._consumers:
+            self._waiting = 0
+            return 0
+        return self._level()
+
+    def dispatch(self, events: Sequence[Any]) -> Sequence[Any]:
+        """Deliver to all what all wait for; return the rest."""
+        waiting = self._waiting
+        if not waiting:
+            return events
+        now, later = (events, ()) if len(events) <= waiting else (events[:waiting], events[waiting:])
+        now = tuple(now)  # one object for all of them: nobody may change it
+        self._waiting = waiting - len(now)
+        self._requested = max(self._requested - len(now), 0)
+        for consumer in self._consumers.values():
+            selected: Sequence[Any] = now
+            if consumer.selector is not None:
+                selected = [event for event in now if consumer.selector(event)]
+                if len(selected) < len(now):
+                    self._link.ask_again(consumer.tag, len(now) - len(selected))
+            self._link.deliver(consumer.peer, consumer.tag, selected)
+        return later
+
+    def room(self) -> int:
+        """What every consumer waits for."""
+        return self._waiting
+
+    def expects(self) -> bool:
+        """Whether the producer owes something that somebody waits for."""
+        return self._requested > 0 and any(
+            self._waiting or consumer.surplus for consumer in self._consumers.values()
+        )
+
+    def drained(self, count: int) -> None:
+        """``dispatch`` has accounted for it."""
+
+    def info(self, send: Callable[[], None]) -> None:
+        """Nothing waits in here: send it."""
+        send()
+
+    def _level(self) -> int:
+        """Move what all have in surplus over to ``waiting``; return what has not been requested yet."""
+        common = min(consumer.surplus for consumer in self._consumers.values())
+        for consumer in self._consumers.values():
+            consumer.surplus -= common
+        self._waiting += common
+        new = max(self._waiting - self._requested, 0)
+        self._requested += new
+        return new

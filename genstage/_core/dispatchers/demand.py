@@ -1,0 +1,134 @@
+"""Events go to the consumer with the greatest unserved demand."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from random import Random
+
+    from genstage._core.dispatchers.base import Link
+    from genstage._core.messages import Peer, Tag
+
+__all__ = ["DemandDispatcher"]
+
+
+class _Consumer:
+    __slots__ = ("demand", "peer", "tag")
+
+    def __init__(self, tag: Tag, peer: Peer) -> None:
+        self.tag = tag
+        self.peer = peer
+        self.demand = 0
+
+
+def _falling(consumer: _Consumer) -> int:
+    return -consumer.demand
+
+
+class DemandDispatcher:
+    """Sends each event to one consumer: the one with the greatest unserved demand, first come first served.
+
+    The demand of a consumer that leaves is remembered: the producer has been asked for it, so the next
+    consumers' asks are covered by it first.
+
+    Args:
+        max_demand: Largest ask expected; a larger one is honoured, with a warning. By default the first ask
+            sets it.
+        shuffle_demands_on_first_dispatch: Begin in random order, so that many equal producers do not all
+            favour the same consumer.
+        random: Source of that order; needed with the option above.
+
+    Source:
+        GenStage's ``DemandDispatcher``. Where that leaves buffered events waiting because a departed
+        consumer's demand covers a new ask, this one hands them out (see ``drained``).
+    """
+
+    def __init__(
+        self,
+        *,
+        max_demand: int | None = None,
+        shuffle_demands_on_first_dispatch: bool = False,
+        random: Random | None = None,
+    ) -> None:
+        self._consumers: list[_Consumer] = []  # greatest demand first, older first among equals
+        self._by_tag: dict[Tag, _Consumer] = {}
+        self._pending = 0
+        self._max_demand = max_demand
+        self._random = random if shuffle_demands_on_first_dispatch else None
+
+    def start(self, link: Link) -> None:
+        """Called once, before anything else."""
+        self._link = link
+
+    def subscribe(self, tag: Tag, peer: Peer, options: Mapping[str, Any]) -> int:  # noqa: ARG002 - it has no options
+        """Take a consumer on."""
+        consumer = self._by_tag[tag] = _Consumer(tag, peer)
+        self._consumers.append(consumer)
+        return 0
+
+    def ask(self, tag: Tag, count: int) -> int:
+        """A consumer asks for ``count`` more events."""
+        if self._max_demand is None:
+            self._max_demand = count
+        elif count > self._max_demand:
+            self._link.report("demand_above_max", expected=self._max_demand, got=count)
+        consumer = self._by_tag[tag]
+        consumers = self._consumers
+        consumer.demand += count
+        if len(consumers) > 1:
+            consumers.remove(consumer)
+            insort(consumers, consumer, key=_falling)
+        covered = min(self._pending, count)
+        self._pending -= covered
+        return count - covered
+
+    def cancel(self, tag: Tag) -> int:
+        """A consumer has left; its demand is remembered."""
+        consumer = self._by_tag.pop(tag)
+        self._consumers.remove(consumer)
+        self._pending += consumer.demand
+        return 0
+
+    def dispatch(self, events: Sequence[Any]) -> Sequence[Any]:
+        """Deliver to the greatest demand first; return what nobody asked for."""
+        consumers = self._consumers
+        if self._random is not None:
+            self._random.shuffle(consumers)
+            consumers.sort(key=lambda consumer: not consumer.demand)
+            self._random = None
+        while consumers and events:
+            consumer = consumers[0]
+            demand = consumer.demand
+            if not demand:
+                break
+            if len(events) <= demand:
+                now, events = events, ()
+            else:
+                now, events = events[:demand], events[demand:]
+            consumer.demand = demand - len(now)
+            if len(consumers) > 1:
+                del consumers[0]
+                insort(consumers, consumer, key=_falling)
+            self._link.deliver(consumer.peer, consumer.tag, now)
+        if events and self._pending:
+            self._pending = max(self._pending - len(events), 0)
+        return events
+
+    def room(self) -> int:
+        """The unserved demand of all consumers."""
+        return sum(consumer.demand for consumer in self._consumers)
+
+    def expects(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._consumers) and self._consumers[0].demand > 0
+
+    def drained(self, count: int) -> None:
+        """The producer still owes what the buffer served in its place."""
+        self._pending += count
+
+    def info(self, send: Callable[[], None]) -> None:
+        """Nothing waits in here: send it."""
+        send()

@@ -1,0 +1,114 @@
+"""Options, each with its default and its range; wrong ones raise with name, value and what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from genstage.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from genstage._core.dispatchers.base import Dispatcher
+
+__all__ = ["CancelMode", "DemandMode", "StageOptions", "SubscriptionOptions", "stage_options", "subscription_options"]
+
+CancelMode = Literal["permanent", "transient", "temporary"]
+DemandMode = Literal["forward", "accumulate"]
+BufferKeep = Literal["first", "last"]
+
+PRODUCER_BUFFER = 10_000
+MAX_DEMAND = 1_000
+
+_ALLOWED = {
+    "producer": ("dispatcher", "buffer_size", "buffer_keep", "demand"),
+    "producer_consumer": ("dispatcher", "subscribe_to", "buffer_size", "buffer_keep"),
+    "consumer": ("subscribe_to",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionOptions:
+    """Validated options of one subscription.
+
+    Attributes:
+        max_demand: Most events in flight, 1 or more.
+        min_demand: Ask for more when this few are in flight, 0 to ``max_demand - 1``.
+        cancel: Which ends of the producer end the consumer too: ``permanent`` all, ``transient`` the
+            abnormal ones, ``temporary`` none.
+    """
+
+    max_demand: int
+    min_demand: int
+    cancel: CancelMode
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """Validated options of a stage, from its ``init``."""
+
+    dispatcher: Dispatcher | None
+    subscribe_to: Sequence[Any]
+    buffer_size: int | None
+    buffer_keep: BufferKeep
+    demand: DemandMode
+
+
+def subscription_options(given: Mapping[str, Any]) -> SubscriptionOptions:
+    """Validate subscription options; ones the protocol does not know are for dispatcher and callbacks.
+
+    Raises:
+        OptionError: In the order ``max_demand``, ``min_demand``, ``cancel``.
+    """
+    max_demand = _integer("max_demand", given.get("max_demand", MAX_DEMAND), 1, None)
+    min_demand = _integer("min_demand", given.get("min_demand", max_demand // 2), 0, max_demand - 1)
+    return SubscriptionOptions(
+        max_demand, min_demand, _choice("cancel", given.get("cancel", "permanent"), get_args(CancelMode))
+    )
+
+
+def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher: type) -> StageOptions:
+    """Validate what ``init`` returned.
+
+    Raises:
+        OptionError: The first option that is wrong, or unknown for this kind of stage.
+    """
+    given = {} if given is None else given
+    dispatcher = None
+    if kind != "consumer":
+        dispatcher = given.get("dispatcher")
+        if dispatcher is None:
+            dispatcher = default_dispatcher()
+        elif isinstance(dispatcher, type) or not hasattr(dispatcher, "dispatch"):
+            raise OptionError("dispatcher", dispatcher, "a dispatcher, such as BroadcastDispatcher()")
+    subscribe_to = given.get("subscribe_to", ())
+    if kind != "producer" and (
+        isinstance(subscribe_to, (str, bytes)) or not isinstance(subscribe_to, (list, tuple))
+    ):
+        raise OptionError("subscribe_to", subscribe_to, "a list of stages or (stage, options) pairs")
+    buffer_size = given.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
+    if buffer_size is not None:
+        buffer_size = _integer("buffer_size", buffer_size, 1, None)
+    keep: BufferKeep = _choice("buffer_keep", given.get("buffer_keep", "last"), get_args(BufferKeep))
+    demand: DemandMode = _choice("demand", given.get("demand", "forward"), get_args(DemandMode))
+    for name, value in given.items():
+        if name not in _ALLOWED[kind]:
+            raise OptionError(name, value, f"one of {', '.join(_ALLOWED[kind])} for a {kind}")
+    return StageOptions(dispatcher, subscribe_to, buffer_size, keep, demand)
+
+
+def _integer(name: str, value: Any, low: int, high: int | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise OptionError(name, value, "an integer")
+    if value < low:
+        raise OptionError(name, value, f"{low} or more")
+    if high is not None and value > high:
+        raise OptionError(name, value, f"{high} or less")
+    return value
+
+
+def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        raise OptionError(name, value, "one of " + ", ".join(allowed))
+    return value

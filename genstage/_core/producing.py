@@ -1,0 +1,287 @@
+"""The producer's side of a stage: consumers, dispatcher, buffer and demand mode.
+
+Rules, numbered for the tests and for the explanation page:
+
+1. An ask or a departure makes new demand ``d`` at the dispatcher. ``d`` is served from the buffer first.
+2. Then, before ``handle_demand``, whatever the dispatcher still has room for is drained from the buffer, in
+   order. (GenStage 1.3.2 does not, and strands events: ``demand-pending-stall`` and
+   ``broadcast-late-subscriber-stall``.)
+3. What is left of ``d`` becomes one ``handle_demand``; it is never 0 and never merged with another.
+4. What the dispatcher does not take goes to the end of the buffer; what was taken from the buffer and is
+   refused goes back to its head.
+5. While demand accumulates, asks and emissions go to a log, in order; it is replayed on ``forward``.
+6. After ``Finish`` the stage ends when nothing is buffered; each consumer is told once, after its last event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from genstage._core.buffer import Buffer
+from genstage._core.dispatchers.base import Refused
+from genstage._core.messages import Ask, Cancelled, Finished, Message
+from genstage._core.reasons import (
+    BadReturn,
+    DuplicatedSubscription,
+    Normal,
+    Reason,
+    UnknownSubscription,
+)
+from genstage._core.results import Exit, Stop, checked_events
+from genstage._core.subscription import Cancellation, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from genstage._core.messages import Peer, Subscribe, Tag
+    from genstage._core.options import StageOptions
+    from genstage._core.stage import StageCore
+
+__all__ = ["Producing"]
+
+
+class _Consumer:
+    __slots__ = ("subscription", "watch")
+
+    def __init__(self, subscription: Subscription, watch: int) -> None:
+        self.subscription = subscription
+        self.watch = watch
+
+
+class Producing:
+    """State and rules of a stage as producer."""
+
+    __slots__ = ("_core", "_log", "_port", "buffer", "consumers", "dispatcher", "events_out", "finishing")
+
+    def __init__(self, core: StageCore, options: StageOptions) -> None:
+        assert options.dispatcher is not None  # noqa: S101 - every producing kind has one
+        self._core = core
+        self._port = core.port
+        self.dispatcher = options.dispatcher
+        self.dispatcher.start(self)
+        self.buffer = Buffer(options.buffer_size, options.buffer_keep)
+        self.consumers: dict[Tag, _Consumer] = {}
+        self.finishing = False
+        self.events_out = 0
+        self._log: list[int | Sequence[Any]] | None = [] if options.demand == "accumulate" else None
+
+    # -- the dispatcher's link ------------------------------------------------------------------------
+
+    def deliver(self, peer: Peer, tag: Tag, events: Sequence[Any]) -> None:
+        """Send events to a subscription."""
+        self.events_out += len(events)
+        self._core.send_events(peer, tag, events)
+
+    def ask_again(self, tag: Tag, count: int) -> None:
+        """Ask on behalf of a subscription, behind the messages already waiting."""
+        self._port.send(self._port.me, Ask(self.consumers[tag].subscription.consumer, tag, count))
+
+    def report(self, event: str, **fields: Any) -> None:
+        """Tell the log."""
+        self._port.report(event, **fields)
+
+    # -- messages from consumers ----------------------------------------------------------------------
+
+    def subscribe(self, message: Subscribe) -> None:
+        """A consumer wants to subscribe."""
+        port = self._port
+        if message.replaces is not None and message.replaces[0] in self.consumers:
+            old, reason = message.replaces
+            self.consumer_gone(old, Cancellation("cancel", reason))
+        if message.tag in self.consumers:
+            port.report("duplicated_subscription", tag=message.tag)
+            port.send(message.consumer, Cancelled(port.me, message.tag, DuplicatedSubscription()))
+            return
+        subscription = Subscription(port.me, message.consumer, message.tag, port.send)
+        watch = port.watch(message.consumer)
+        self._core.watches[watch] = message.tag
+        self.consumers[message.tag] = _Consumer(subscription, watch)
+        mode = self._core.stage.handle_subscribe("consumer", message.options, subscription)
+        if isinstance(mode, Stop):
+            raise Exit(mode.reason)
+        if mode not in (None, "automatic"):
+            raise Exit(BadReturn("handle_subscribe", mode))
+        try:
+            demand = self.dispatcher.subscribe(message.tag, message.consumer, message.options)
+        except Refused as refused:
+            self._refuse(message.tag, refused.reason)
+            return
+        self._new_demand(demand)
+
+    def ask(self, message: Ask) -> None:
+        """A consumer asks for more. Who sent it does not matter: events go to the subscriber."""
+        if message.tag not in self.consumers:
+            self._port.send(message.sender, Cancelled(self._port.me, message.tag, UnknownSubscription()))
+            return
+        self._new_demand(self.dispatcher.ask(message.tag, message.count))
+
+    def consumer_gone(self, tag: Tag, cancellation: Cancellation) -> None:
+        """A consumer cancelled or ended; an unknown tag is ignored."""
+        consumer = self.consumers.pop(tag, None)
+        if consumer is None:
+            return
+        self._say_goodbye(consumer, cancellation)
+        events = checked_events(
+            "handle_cancel", self._core.stage.handle_cancel(cancellation, consumer.subscription)
+        )
+        if self._log is not None:
+            self.emit(events)
+            self._new_demand(self.dispatcher.cancel(tag))
+            return
+        room = self.dispatcher.room()
+        demand = self.dispatcher.cancel(tag)
+        if events and len(self.buffer) and self.dispatcher.room():
+            self._store(events)
+        elif events:
+            demand = max(demand - max(self.emit(events) - room, 0), 0)
+        self._new_demand(demand)
+
+    def _refuse(self, tag: Tag, reason: Reason) -> None:
+        """The dispatcher does not take a consumer on, and so never hears of it again."""
+        consumer = self.consumers.pop(tag)
+        cancellation = Cancellation("cancel", reason)
+        self._say_goodbye(consumer, cancellation)
+        self.emit(
+            checked_events(
+                "handle_cancel", self._core.stage.handle_cancel(cancellation, consumer.subscription)
+            )
+        )
+
+    def _say_goodbye(self, consumer: _Consumer, cancellation: Cancellation) -> None:
+        subscription = consumer.subscription
+        self._core.watches.pop(consumer.watch, None)
+        if cancellation.kind == "cancel":
+            self._port.unwatch(consumer.watch)
+            self._port.send(
+                subscription.consumer, Cancelled(self._port.me, subscription.tag, cancellation.reason)
+            )
+
+    # -- events ---------------------------------------------------------------------------------------
+
+    def emit(self, events: Sequence[Any]) -> int:
+        """Dispatch what a callback returned; returns how many events the dispatcher took."""
+        if not events:
+            return 0
+        if self._log is not None:
+            self._log.append(events)
+            return 0
+        left = self.dispatcher.dispatch(events)
+        if left:
+            self._store(left)
+        return len(events) - len(left)
+
+    def info(self, message: Any) -> None:
+        """Deliver an info behind the events emitted before it."""
+        if not self.buffer.store_info(message):
+            self._release(message)
+
+    def estimate_buffered(self) -> int:
+        """How many events wait in the buffer."""
+        return len(self.buffer)
+
+    def ready(self) -> bool:
+        """Whether a producer-consumer may handle a queued message: somebody waits for its output."""
+        return not len(self.buffer) and self.dispatcher.expects()
+
+    def finish(self) -> None:
+        """No more events will be emitted."""
+        self.finishing = True
+
+    def finished(self) -> bool:
+        """Whether everything emitted before the finish has left."""
+        return self.finishing and self._log is None and not len(self.buffer)
+
+    def say_finished(self) -> None:
+        """Tell each consumer, once, that its last event has been sent."""
+        port = self._port
+        for tag, consumer in self.consumers.items():
+            port.unwatch(consumer.watch)
+            port.send(consumer.subscription.consumer, Finished(port.me, tag))
+        self.consumers.clear()
+        raise Exit(Normal())
+
+    # -- demand mode ----------------------------------------------------------------------------------
+
+    @property
+    def mode(self) -> str:
+        """``"forward"`` or ``"accumulate"``."""
+        return "forward" if self._log is None else "accumulate"
+
+    def set_mode(self, mode: str) -> None:
+        """Begin to accumulate demand, or replay what has accumulated and forward from now on."""
+        if mode == "accumulate":
+            if self._log is None:
+                self._log = []
+            return
+        log, self._log = self._log, None
+        for entry in log or ():
+            if isinstance(entry, int):
+                left = self._serve(entry, replay=True)
+                if left:
+                    self._core.demand(left)
+            else:
+                self.emit(entry)
+        self._drain()
+
+    # -- demand and buffer ----------------------------------------------------------------------------
+
+    def _new_demand(self, demand: int) -> None:
+        if self._log is not None:
+            demand = self._to_log(demand)
+            if demand:
+                self._log.append(demand)
+            return
+        if len(self.buffer):
+            demand = self._serve(demand)
+            self._drain()
+        if demand:
+            self._core.demand(demand)
+
+    def _to_log(self, demand: int) -> int:
+        while (taken := self.buffer.take(demand)) is not None:
+            demand = taken.unserved
+            self.emit(taken.events)
+            for info in taken.infos:
+                self._release(info)
+        return demand
+
+    def _serve(self, demand: int, *, replay: bool = False) -> int:
+        """Serve demand from the buffer; returns what is left of it."""
+        while True:
+            taken = self.buffer.take(demand if replay else min(demand, self.dispatcher.room()))
+            if taken is None:
+                return demand
+            demand -= len(taken.events)
+            if not self._offer(taken.events, taken.infos, replay=replay):
+                return demand
+
+    def _drain(self) -> None:
+        """Hand out what the dispatcher has room for beyond the new demand."""
+        while (taken := self.buffer.take(self.dispatcher.room())) is not None:
+            before = len(self.buffer)
+            done = self._offer(taken.events, taken.infos)
+            self.dispatcher.drained(len(taken.events) - (len(self.buffer) - before))
+            if not done:
+                return
+
+    def _offer(self, events: Sequence[Any], infos: Sequence[Any], *, replay: bool = False) -> bool:
+        left = self.dispatcher.dispatch(events) if events else ()
+        if left and not replay:
+            self.buffer.put_back(left, infos)
+            return False
+        if left:
+            self._store(left)
+        for info in infos:
+            self._release(info)
+        return True
+
+    def _store(self, events: Sequence[Any]) -> None:
+        discarded, infos = self.buffer.store(events)
+        if discarded and self._core.stage.format_discarded(discarded):
+            self._port.report("discarded", count=discarded)
+        for info in infos:
+            self._release(info)
+
+    def _release(self, info: Any) -> None:
+        port = self._port
+        self.dispatcher.info(lambda: port.send(port.me, Message(info)))

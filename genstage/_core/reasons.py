@@ -1,0 +1,137 @@
+"""Why a stage ended or a subscription was cancelled, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "AlreadySubscribed",
+    "BadReturn",
+    "Crash",
+    "DuplicatedSubscription",
+    "Killed",
+    "Named",
+    "NoProc",
+    "Normal",
+    "Reason",
+    "Shutdown",
+    "UnknownSubscription",
+]
+
+
+class Reason:
+    """Base of the exit reasons. ``tolerated`` ones do not count as a failure (OTP's transient rule)."""
+
+    __slots__ = ()
+    tolerated = False
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(Reason):
+    """The stage did what it had to do."""
+
+    tolerated = True
+
+    def __str__(self) -> str:
+        return "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown(Reason):
+    """The stage was told to stop, by its supervisor or by its user.
+
+    Args:
+        detail: Anything that says why.
+    """
+
+    detail: object = None
+
+    tolerated = True
+
+    def __str__(self) -> str:
+        return "shutdown" if self.detail is None else f"shutdown: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Crash(Reason):
+    """A callback raised.
+
+    Args:
+        exception: What it raised, with its traceback.
+    """
+
+    exception: BaseException
+
+    def __str__(self) -> str:
+        text = str(self.exception)
+        return f"{type(self.exception).__name__}: {text}" if text else type(self.exception).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Killed(Reason):
+    """The stage was declared dead without waiting for it."""
+
+    def __str__(self) -> str:
+        return "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class NoProc(Reason):
+    """The other side was not alive to begin with."""
+
+    def __str__(self) -> str:
+        return "not alive"
+
+
+@dataclass(frozen=True, slots=True)
+class BadReturn(Reason):
+    """A callback returned something it must not return.
+
+    Args:
+        callback: Its name.
+        value: What it returned.
+    """
+
+    callback: str
+    value: object
+
+    def __str__(self) -> str:
+        return f"{self.callback} returned {self.value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Reason):
+    """Any reason of the user's own.
+
+    Args:
+        name: The reason.
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadySubscribed(Reason):
+    """The dispatcher takes one subscription per consumer, and there is one."""
+
+    def __str__(self) -> str:
+        return "already subscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSubscription(Reason):
+    """The tag of the message is not, or no longer, subscribed."""
+
+    def __str__(self) -> str:
+        return "unknown subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatedSubscription(Reason):
+    """The tag of the subscription is taken."""
+
+    def __str__(self) -> str:
+        return "duplicated subscription"

@@ -1,0 +1,338 @@
+"""The state machine of one stage. ``StageCore.handle`` is the only way in, its port the only way out.
+
+Rules that make it sound:
+
+- the state is consistent before every call on the port or of a callback;
+- the port never raises into the core;
+- ``port.stop`` is the last call of a turn, after the stage's ``terminate``;
+- a callback that raises, or returns what it must not, ends the stage: there is no half-handled message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from genstage._core import messages as m
+from genstage._core.consuming import Consuming, SubscriberExit, Upstream
+from genstage._core.dispatchers.demand import DemandDispatcher
+from genstage._core.options import stage_options
+from genstage._core.pending import Pending, PendingEnd, PendingEvents, PendingInfo
+from genstage._core.producing import Producing
+from genstage._core.reasons import BadReturn, Crash, Normal, Reason
+from genstage._core.results import Exit, Finish, Reply, Stop, Unanswered, checked_events
+from genstage._core.subscription import Cancellation
+from genstage.errors import NotAConsumerError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from genstage._core.port import Port
+
+__all__ = ["Kind", "StageCore"]
+
+Kind = Literal["producer", "producer_consumer", "consumer"]
+
+
+class StageCore:
+    """One stage.
+
+    Args:
+        stage: The user's object, with the callbacks.
+        kind: What it is.
+        port: The way out.
+        name: For errors.
+    """
+
+    __slots__ = ("_pending", "consuming", "kind", "name", "port", "producing", "stage", "watches")
+
+    def __init__(self, stage: Any, kind: Kind, port: Port, name: str) -> None:
+        self.stage = stage
+        self.kind: Kind = kind
+        self.port = port
+        self.name = name
+        self.watches: dict[int, m.Tag] = {}
+        self.producing: Producing | None = None
+        self.consuming: Consuming | None = None
+        self._pending: Pending = Pending()
+
+    def start(self) -> Reason | None:
+        """Run ``init`` and the subscriptions it asks for.
+
+        Returns:
+            ``None``, or why the stage does not start; ``terminate`` does not run then.
+        """
+        try:
+            options = self.stage.init()
+            if isinstance(options, Stop):
+                return options.reason
+            if options is not None and not hasattr(options, "items"):
+                return BadReturn("init", options)
+            self._configure(options)
+        except Exit as exit_:
+            return exit_.reason
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must not take the thread down
+            return Crash(error)
+        return None
+
+    def handle(self, message: Any) -> None:
+        """Handle one message, to the end."""
+        try:
+            _HANDLERS[type(message)](self, message)
+            producing = self.producing
+            if producing is not None and producing.finishing:
+                self._finish_if_drained(producing)
+        except Exit as exit_:
+            self._end(exit_.reason)
+        except BaseException as error:  # noqa: BLE001 - SystemExit in a callback is the stage's end, not ours
+            self._end(Crash(error))
+
+    # -- called by the two sides ----------------------------------------------------------------------
+
+    def demand(self, demand: int) -> None:
+        """There is demand that the buffer could not serve."""
+        producing = self.producing
+        assert producing is not None  # noqa: S101 - only the producing side calls this
+        if self.kind == "producer" and not producing.finishing:
+            self._emit(self.stage.handle_demand(demand), "handle_demand")
+
+    def send_events(self, peer: m.Peer, tag: m.Tag, events: Sequence[Any]) -> None:
+        """Send events to a consumer."""
+        self.port.send(peer, m.Events(self.port.me, tag, events))
+
+    def finish(self) -> None:
+        """All producers have finished: so does the stage, when what it holds has left."""
+        if self.producing is None:
+            raise Exit(Normal())
+        self.producing.finish()
+
+    # -- messages -------------------------------------------------------------------------------------
+
+    def _configure(self, given: Mapping[str, Any] | None) -> None:
+        options = stage_options(self.kind, given, DemandDispatcher)
+        if self.kind != "consumer":
+            self.producing = Producing(self, options)
+        if self.kind == "producer":
+            return
+        self.consuming = Consuming(self)
+        for entry in options.subscribe_to:
+            target, wanted = entry if isinstance(entry, tuple) else (entry, {})
+            try:
+                self.consuming.subscribe(target, wanted)
+            except OptionError:
+                continue  # reported by the consuming side; the stage starts without it, as in GenStage
+
+    def _on_subscribe(self, message: m.Subscribe) -> None:
+        if self._is_producer(message):
+            self._producing.subscribe(message)
+            self._work()
+
+    def _on_ask(self, message: m.Ask) -> None:
+        if self._is_producer(message):
+            self._producing.ask(message)
+            self._work()
+
+    def _on_cancel(self, message: m.Cancel) -> None:
+        if self._is_producer(message):
+            self._producing.consumer_gone(message.tag, Cancellation("cancel", message.reason))
+            self._work()
+
+    def _on_events(self, message: m.Events) -> None:
+        if self.consuming is None:
+            self.port.report("wrong_kind_message", message=message)
+        elif not self.consuming.known(message):
+            return
+        elif self.kind == "consumer":
+            for batch, origin in self.consuming.batches(message.tag, message.events):
+                self._reject(self.stage.handle_events(batch, origin), "handle_events")
+        else:
+            self._pending.append(PendingEvents(message.tag, message.events))
+            self._work()
+
+    def _on_cancelled(self, message: m.Cancelled) -> None:
+        if self._is_consumer(message):
+            self._upstream_ended(message.tag, Cancellation("cancel", message.reason))
+
+    def _on_finished(self, message: m.Finished) -> None:
+        if self._is_consumer(message):
+            self._upstream_ended(message.tag, Cancellation("finish", Normal()))
+
+    def _on_down(self, message: m.Down) -> None:
+        tag = self.watches.pop(message.watch, None)
+        if tag is None:
+            return
+        cancellation = Cancellation("down", message.reason)
+        if self.producing is not None and tag in self.producing.consumers:
+            self.producing.consumer_gone(tag, cancellation)
+            self._work()
+        else:
+            self._upstream_ended(tag, cancellation)
+
+    def _on_subscribe_to(self, message: m.SubscribeTo) -> None:
+        if self.consuming is None:
+            self.port.report("not_a_consumer", target=message.target)
+            self.port.reply(message.reply, NotAConsumerError(self.name))
+            return
+        try:
+            subscription = self.consuming.subscribe(message.target, message.options, message.replaces)
+        except OptionError as error:
+            self.port.reply(message.reply, error)
+        except SubscriberExit as exit_:
+            self.port.reply(message.reply, exit_.subscription)
+            raise
+        else:
+            self.port.reply(message.reply, subscription)
+
+    def _on_cancel_upstream(self, message: m.CancelUpstream) -> None:
+        upstream = None if self.consuming is None else self.consuming.upstreams.get(message.tag)
+        if upstream is not None:
+            upstream.subscription.cancel(message.reason)
+
+    def _on_ask_upstream(self, message: m.AskUpstream) -> None:
+        upstream = None if self.consuming is None else self.consuming.upstreams.get(message.tag)
+        if upstream is not None:
+            upstream.subscription.ask(message.count)
+
+    def _on_call(self, message: m.Call) -> None:
+        result = self.stage.handle_call(message.request, message.reply)
+        if isinstance(result, Reply):
+            self._emit(result.events, "handle_call")
+            self.port.reply(message.reply, result.value)
+        elif isinstance(result, Unanswered):
+            self._emit(result.events, "handle_call")
+        elif isinstance(result, Stop):
+            if result.reply is not None:
+                self._emit(result.reply.events, "handle_call")
+                self.port.reply(message.reply, result.reply.value)
+            raise Exit(result.reason)
+        else:
+            raise Exit(BadReturn("handle_call", result))
+
+    def _on_cast(self, message: m.Cast) -> None:
+        self._emit(self.stage.handle_cast(message.request), "handle_cast")
+
+    def _on_info(self, message: m.Info) -> None:
+        if message.reply is not None:
+            self.port.reply(message.reply, None)
+        if self._pending:
+            self._pending.append(PendingInfo(message.message))
+        elif self.producing is not None:
+            self.producing.info(message.message)
+        else:
+            self._on_message(m.Message(message.message))
+
+    def _on_message(self, message: m.Message) -> None:
+        self._emit(self.stage.handle_info(message.message), "handle_info")
+
+    def _on_set_demand(self, message: m.SetDemand) -> None:
+        if self.kind == "producer":
+            self._producing.set_mode(message.mode)
+        elif self.kind == "consumer" or message.mode == "accumulate":
+            self.port.report("demand_mode_not_supported", mode=message.mode)
+
+    def _on_get_demand(self, message: m.GetDemand) -> None:
+        self.port.reply(message.reply, "forward" if self.producing is None else self.producing.mode)
+
+    def _on_estimate_buffered(self, message: m.EstimateBuffered) -> None:
+        if self.producing is None:
+            self.port.report("not_a_producer")
+        self.port.reply(
+            message.reply, 0 if self.producing is None else self.producing.estimate_buffered()
+        )
+
+    def _on_stop(self, message: m.Stop) -> None:
+        raise Exit(message.reason)
+
+    # -- both sides -----------------------------------------------------------------------------------
+
+    @property
+    def _producing(self) -> Producing:
+        assert self.producing is not None  # noqa: S101 - callers have checked the kind
+        return self.producing
+
+    def _is_producer(self, message: Any) -> bool:
+        if self.producing is None:
+            self.port.report("wrong_kind_message", message=message)
+        return self.producing is not None
+
+    def _is_consumer(self, message: Any) -> bool:
+        if self.consuming is None:
+            self.port.report("wrong_kind_message", message=message)
+        return self.consuming is not None
+
+    def _upstream_ended(self, tag: m.Tag, cancellation: Cancellation) -> None:
+        consuming = self.consuming
+        upstream = None if consuming is None else consuming.forget(tag, cancellation.kind)
+        if upstream is None:
+            return
+        if self._pending:
+            self._pending.append(PendingEnd(upstream, cancellation))
+            self._work()
+        else:
+            self._after_upstream(upstream, cancellation)
+
+    def _after_upstream(self, upstream: Upstream, cancellation: Cancellation) -> None:
+        assert self.consuming is not None  # noqa: S101 - it had the upstream
+        self._emit(self.stage.handle_cancel(cancellation, upstream.subscription), "handle_cancel")
+        self.consuming.after_end(upstream, cancellation)
+
+    def _work(self) -> None:
+        """Handle what is queued in a producer-consumer, while somebody waits for its output."""
+        pending = self._pending
+        while pending and self._producing.ready():
+            entry = pending.popleft()
+            if type(entry) is PendingEvents:
+                assert self.consuming is not None  # noqa: S101 - events came through it
+                for batch, origin in self.consuming.batches(entry.tag, entry.events):
+                    self._emit(self.stage.handle_events(batch, origin), "handle_events")
+            elif isinstance(entry, PendingInfo):
+                self._producing.info(entry.message)
+            elif isinstance(entry, PendingEnd):
+                self._after_upstream(entry.upstream, entry.cancellation)
+
+    def _emit(self, result: Any, callback: str) -> None:
+        """Send on what a callback returned."""
+        producing = self.producing
+        if producing is None:
+            self._reject(result, callback)
+        elif isinstance(result, Finish):
+            producing.emit(checked_events(callback, result.events))
+            producing.finish()
+        else:
+            producing.emit(checked_events(callback, result))
+
+    def _reject(self, result: Any, callback: str) -> None:
+        if result is not None and checked_events(callback, result):
+            self.port.report("consumer_cannot_emit", callback=callback)
+
+    def _finish_if_drained(self, producing: Producing) -> None:
+        if producing.finished() and not self._pending:
+            producing.say_finished()
+
+    def _end(self, reason: Reason) -> None:
+        try:
+            self.stage.terminate(reason)
+        except BaseException as error:  # noqa: BLE001 - a failing terminate is the reason that counts
+            reason = Crash(error)
+        self.port.stop(reason)
+
+
+_HANDLERS: dict[type, Callable[[StageCore, Any], None]] = {
+    m.Ask: StageCore._on_ask,
+    m.AskUpstream: StageCore._on_ask_upstream,
+    m.Call: StageCore._on_call,
+    m.Cancel: StageCore._on_cancel,
+    m.CancelUpstream: StageCore._on_cancel_upstream,
+    m.Cancelled: StageCore._on_cancelled,
+    m.Cast: StageCore._on_cast,
+    m.Down: StageCore._on_down,
+    m.EstimateBuffered: StageCore._on_estimate_buffered,
+    m.Events: StageCore._on_events,
+    m.Finished: StageCore._on_finished,
+    m.GetDemand: StageCore._on_get_demand,
+    m.Info: StageCore._on_info,
+    m.Message: StageCore._on_message,
+    m.SetDemand: StageCore._on_set_demand,
+    m.Stop: StageCore._on_stop,
+    m.Subscribe: StageCore._on_subscribe,
+    m.SubscribeTo: StageCore._on_subscribe_to,
+}

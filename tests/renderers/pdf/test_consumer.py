@@ -1,0 +1,228 @@
+import os
+import re
+import signal
+from itertools import pairwise
+
+import pikepdf
+import pytest
+
+from renderers.errors import CompileError
+from renderers.model import Column, Group, Labels, Report, sum_of
+from renderers.pdf import RENDERER, consumer
+from renderers.registry import renderer
+
+HEAD = "Invoices by region and month Invoice Customer Quantity Amount"
+LOREM = "Lorem ipsum dolor sit amet, consectetur adipiscing elit. "
+
+
+def bodies(made, head, page=r"Page {} of {}"):
+    """The words between the column labels and the page number, page by page; checks both on each."""
+    texts = made.texts()
+    assert len(texts) == made.pages
+    found = []
+    for number, text in enumerate(texts, 1):
+        tail = page.format(number, made.pages)
+        assert text.startswith(head)
+        assert text.endswith(tail)
+        found.append(text[len(head) : -len(tail)].split())
+    return found
+
+
+def test_the_registry_finds_it():
+    assert renderer("pdf") is RENDERER
+
+
+def test_every_row_stands_once_and_in_order_with_labels_and_number_on_each_page(make_pdf, report, invoices):
+    made = make_pdf(report, invoices(5000))
+    pages = bodies(made, HEAD)
+    assert [word for page in pages for word in page] == made.expected()
+    assert made.pages == 88
+
+
+def test_one_row(make_pdf, report, invoices):
+    made = make_pdf(report, invoices(1))
+    assert made.texts() == [
+        f"{HEAD} Region: Region 000 Month: January 2024 INV-000000 Miller & Sons 1 €0.00 "
+        "Total January 2024 1 €0.00 Total Region 000 1 €0.00 Grand total 1 €0.00 Page 1 of 1"
+    ]
+
+
+def test_no_row(make_pdf, report):
+    made = make_pdf(report, [])
+    assert made.texts() == [f"{HEAD} No records Page 1 of 1"]
+    assert made.pages == 1
+
+
+@pytest.mark.parametrize("sizes", [(1,), (64,), (7, 400, 0, 1, 399), (5000,)])
+def test_bytes_do_not_depend_on_chunks(make_pdf, report, invoices, sizes):
+    records = invoices(1200)
+    assert make_pdf(report, records, sizes=sizes).data == make_pdf(report, records, sizes=(400,)).data
+
+
+def test_page_breaks_do_not_depend_on_batches(make_pdf, report, invoices, monkeypatch):
+    records = invoices(1500)
+    texts = make_pdf(report, records).texts()
+    monkeypatch.setattr(consumer, "_FIRST_BATCH", 10_000)
+    whole = make_pdf(report, records)
+    assert whole.texts() == texts
+    monkeypatch.setattr(consumer, "_FIRST_BATCH", 3)  # too few for a page: grows until one is full
+    monkeypatch.setattr(consumer, "_BATCH", 61)
+    assert make_pdf(report, records).texts() == texts
+
+
+def test_group_headers_stay_with_the_next_row_and_totals_with_the_one_before(make_pdf, report, invoices):
+    pages = bodies(make_pdf(report, invoices(5000)), HEAD)
+    for before, after in pairwise(pages):
+        assert re.search(r"(INV-\d{6} .*|Total .*) €[\d,.]+$", " ".join(before))  # no header ends a page
+        assert not " ".join(after).startswith(("Total", "Grand total"))
+
+
+def test_the_file_has_title_and_language_and_each_font_once(make_pdf, report, invoices, tmp_path):
+    made = make_pdf(report, [*invoices(1500)])
+    path = tmp_path / "report.pdf"
+    path.write_bytes(made.data)
+    with pikepdf.open(path) as pdf:
+        assert pdf.check_pdf_syntax() == []
+        assert dict(pdf.docinfo) == {"/Title": "Invoices by region and month", "/Creator": "genstage"}
+        assert str(pdf.Root.Lang) == "en-US"
+        assert pdf.Root.ViewerPreferences.DisplayDocTitle is True
+        fonts = {str(font.BaseFont) for page in pdf.pages for font in page.Resources.Font.values()}
+        objects = {font.objgen for page in pdf.pages for font in page.Resources.Font.values()}
+        assert len(objects) == len(fonts) == 3  # the first batch, without the semibold Ł, and the others
+        assert b"/CreationDate" not in made.data
+        assert b"/ModDate" not in made.data
+
+
+HOSTILE = [
+    ("#set page(width: 1pt)", "#set page(width: 1pt)"),
+    ("*x* _y_ $z$ `r` = h ~n", "*x* _y_ $z$ `r` = h ~n"),
+    ("<script>alert('1')</script> & &amp;", "<script>alert('1')</script> & &amp;"),
+    ('" \\" \\u{1F600} @ref <label> // c /* d', '" \\" \\u{1F600} @ref <label> // c /* d'),
+    ("#sys.inputs {page} {pages}", "#sys.inputs {page} {pages}"),
+    ("tab\tline\nend\r\nof\rline", "tab line end of line"),
+    ("nul\0 bell\x07 del\x7f nel\x85x", "nul\ufffd bell\ufffd del\ufffd nel x"),
+    ("half \ud800 \udfff nonchar \ufffe", "half \ufffd \ufffd nonchar \ufffd"),
+    ("ﬁ fi ffi Žluťoučký Ελληνικά Кириллица", "fi fi ffi Žluťoučký Ελληνικά Кириллица"),
+    ("שלום עולם", "שלום עולם"),
+    ("漢字", "漢字"),
+    ("  spaces  kept apart ", "spaces kept apart"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE)
+def test_texts_are_data(make_pdf, text, shown):
+    report = Report("texts", title=text, columns=[Column("a", label=text), Column("b")])
+    made = make_pdf(report, [(text, "end")], names=("a", "b"))
+    # One page, nothing computed; the title, the label and the cell are the text.
+    assert made.texts() == [f"{shown} {shown} B {shown} end Page 1 of 1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["😀 👩‍👩‍👧", "\u202eabc\u2066d", "مرحبا بالعالم", "a\u0301\u0302" * 50, "\u200b\u00ad\ufeff"]
+)
+def test_texts_of_any_script_can_be_set(make_pdf, text):
+    report = Report("texts", columns=[Column("a"), Column("b")])
+    made = make_pdf(report, [(text, "end")], names=("a", "b"))
+    (shown,) = made.texts()
+    assert shown.startswith("Texts A B ")
+    assert shown.endswith("end Page 1 of 1")
+
+
+def test_words_wider_than_their_column_are_broken(make_pdf):
+    report = Report("texts", columns=[Column(name) for name in "abc"])
+    word = "WWWWWWWWWW" * 9
+    made = make_pdf(report, [(word, "x" * 90, "1" * 90)], names=tuple("abc"))
+    (text,) = made.texts()
+    shown = text.removeprefix("Texts A B C ").removesuffix(" Page 1 of 1").split()
+    assert "".join(sorted("".join(shown))) == "1" * 90 + "W" * 90 + "x" * 90
+    assert max(map(len, shown)) < 60
+
+
+def test_a_megabyte_is_shown_in_full(make_pdf):
+    report = Report("texts", columns=[Column(name) for name in "abc"])
+    text = (LOREM * 20_000)[:1_000_000].strip()
+    before, after = [("a", "b", "c")] * 70, [("d", "e", "f")] * 70
+    made = make_pdf(report, [*before, ("start", text, "end"), *after], names=tuple("abc"))
+    words = [word for page in bodies(made, "Texts A B C") for word in page]
+    assert sorted(words) == sorted(made.expected())
+    longer = make_pdf(report, [("start", "x " * 500_001, "end")], names=tuple("abc"))
+    assert sum(text.count("…") for text in longer.texts()) == 1
+
+
+def test_long_rows_do_not_depend_on_chunks_and_keep_their_headers(make_pdf):
+    report = Report(
+        "texts",
+        columns=[Column("a"), Column("n", format="integer")],
+        groups=[Group("g")],
+        totals=[sum_of("n")],
+    )
+    records = [(str(n // 9), LOREM * (200 if n % 20 in (0, 1, 18) else 1), n) for n in range(90)]
+    made = make_pdf(report, records, names=("g", "a", "n"), sizes=(1,))
+    assert made.data == make_pdf(report, records, names=("g", "a", "n"), sizes=(13, 2)).data
+    pages = bodies(made, "Texts A N")
+    assert sorted(word for page in pages for word in page) == sorted(made.expected())
+    for page in pages:
+        assert not re.search(r"G: \d+$", " ".join(page))
+
+
+@pytest.mark.parametrize(
+    ("template", "first", "last"),
+    [
+        ("Seite {page} von {pages}", "Seite 1 von 3", "Seite 3 von 3"),
+        ("{page}/{pages}", "1/3", "3/3"),
+        ("of {pages}: page {page}.", "of 3: page 1.", "of 3: page 3."),
+        ("Page {page}", "Page 1", "Page 3"),
+        ("{pages} pages", "3 pages", "3 pages"),
+        ("#page $p$", "#page $p$", "#page $p$"),
+    ],
+)
+def test_page_numbers_follow_their_template(make_pdf, invoices, template, first, last):
+    report = Report("r", columns=[Column("invoice"), Column("customer")], labels=Labels(page=template))
+    texts = make_pdf(report, invoices(130)).texts()
+    tails = [
+        re.search(r"INV-\d{6} \D+? ?((?:of|Page|Seite|#|\d).*)$", text[text.rindex("INV") :])[1]
+        for text in texts
+    ]
+    # The half that is laid over comes last in the file, wherever it stands on the page.
+    assert len(texts) == 3
+    assert sorted(tails[0].replace(" ", "")) == sorted(first.replace(" ", ""))
+    assert sorted(tails[2].replace(" ", "")) == sorted(last.replace(" ", ""))
+
+
+def test_right_to_left_reports_are_mirrored(make_pdf):
+    columns = [Column("a", label="שם"), Column("n", format="integer", label="סכום")]
+    report = Report("r", title="דוח", locale="he_IL", columns=columns)
+    made = make_pdf(report, [("שלום", 1000)], names=("a", "n"))
+    with pikepdf.open(made_path := __import__("io").BytesIO(made.data)) as pdf:
+        assert made_path
+        assert str(pdf.Root.Lang) == "he-IL"
+    assert made.texts() == ["דוח שם סכום שלום 1,000 Page 1 of 1"]
+
+
+def test_many_columns_make_it_landscape(make_pdf):
+    names = tuple(f"c{number}" for number in range(30))
+    made = make_pdf(Report("wide"), [names] * 40, names=names)
+    with pikepdf.open(__import__("io").BytesIO(made.data)) as pdf:
+        assert [float(side) for side in pdf.pages[0].MediaBox] == [0, 0, 841.89, 595.28]
+    assert " ".join(made.texts()).count("c29") == 40
+
+
+def test_a_killed_process_is_started_again(make_pdf, report, invoices):
+    killed = []
+
+    def kill(one):
+        os.kill(one._compiler.pid, signal.SIGKILL)
+        killed.append(one._compiler.pid)
+
+    records = invoices(1000)
+    made = make_pdf(report, records, sizes=(300,), between=kill)
+    assert len(set(killed)) == 4
+    assert made.data == make_pdf(report, records).data
+
+
+def test_a_refusal_is_a_compile_error(make_pdf, report, invoices, monkeypatch):
+    def spoil(one):
+        one._sheet.settings["width"] = "wide"
+
+    with pytest.raises(CompileError, match=r"^typesetting failed: [^\n]*string[^\n]*$"):
+        make_pdf(report, invoices(300), sizes=(50,), between=spoil)
