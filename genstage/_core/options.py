@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from genstage._core.dispatchers.base import Dispatcher
 
-__all__ = ["CancelMode", "DemandMode", "StageOptions", "SubscriptionOptions", "stage_options", "subscription_options"]
+__all__ = [
+    "CancelMode",
+    "DemandMode",
+    "StageOptions",
+    "SubscriptionOptions",
+    "stage_options",
+    "subscription_options",
+]
 
 CancelMode = Literal["permanent", "transient", "temporary"]
 DemandMode = Literal["forward", "accumulate"]

@@ -235,9 +235,7 @@ class StageCore:
     def _on_estimate_buffered(self, message: m.EstimateBuffered) -> None:
         if self.producing is None:
             self.port.report("not_a_producer")
-        self.port.reply(
-            message.reply, 0 if self.producing is None else self.producing.estimate_buffered()
-        )
+        self.port.reply(message.reply, 0 if self.producing is None else self.producing.estimate_buffered())
 
     def _on_stop(self, message: m.Stop) -> None:
         raise Exit(message.reason)

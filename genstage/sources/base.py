@@ -145,4 +145,3 @@ class Source(Protocol):
 
     def count(self) -> int | None:
         """Number of records if it is cheap to know, for progress; otherwise ``None``."""
-
