@@ -9,7 +9,7 @@ from genstage._core.messages import Ask, Cancel, Subscribe
 from genstage._core.options import subscription_options
 from genstage._core.reasons import AlreadySubscribed, BadReturn, NoProc, UnknownSubscription
 from genstage._core.results import Exit, Stop
-from genstage._core.subscription import Cancellation, Subscription
+from genstage._core.subscription import Subscription
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from genstage._core.options import CancelMode
     from genstage._core.reasons import Reason
     from genstage._core.stage import StageCore
+    from genstage._core.subscription import Cancellation
 
 __all__ = ["Consuming", "Upstream"]
 

@@ -24,7 +24,6 @@ from genstage._core.reasons import (
     BadReturn,
     DuplicatedSubscription,
     Normal,
-    Reason,
     UnknownSubscription,
 )
 from genstage._core.results import Exit, Stop, checked_events
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
 
     from genstage._core.messages import Peer, Subscribe, Tag
     from genstage._core.options import StageOptions
+    from genstage._core.reasons import (
+        Reason,
+    )
     from genstage._core.stage import StageCore
 
 __all__ = ["Producing"]

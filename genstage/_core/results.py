@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from genstage._core.reasons import BadReturn, Normal, Reason
+from genstage._core.reasons import BadReturn, Normal
+
+if TYPE_CHECKING:
+    from genstage._core.reasons import Reason
 
 __all__ = ["Exit", "Finish", "Reply", "Stop", "Unanswered", "checked_events"]
 

@@ -10,15 +10,15 @@ Rules that make it sound:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from genstage._core import messages as m
-from genstage._core.consuming import Consuming, SubscriberExit, Upstream
+from genstage._core.consuming import Consuming, SubscriberExit
 from genstage._core.dispatchers.demand import DemandDispatcher
 from genstage._core.options import stage_options
 from genstage._core.pending import Pending, PendingEnd, PendingEvents, PendingInfo
 from genstage._core.producing import Producing
-from genstage._core.reasons import BadReturn, Crash, Normal, Reason
+from genstage._core.reasons import BadReturn, Crash, Normal
 from genstage._core.results import Exit, Finish, Reply, Stop, Unanswered, checked_events
 from genstage._core.subscription import Cancellation
 from genstage.errors import NotAConsumerError, OptionError
@@ -26,7 +26,9 @@ from genstage.errors import NotAConsumerError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from genstage._core.consuming import Upstream
     from genstage._core.port import Port
+    from genstage._core.reasons import Reason
 
 __all__ = ["Kind", "StageCore"]
 
@@ -77,7 +79,7 @@ class StageCore:
     def handle(self, message: Any) -> None:
         """Handle one message, to the end."""
         try:
-            _HANDLERS[type(message)](self, message)
+            self._HANDLERS[type(message)](self, message)
             producing = self.producing
             if producing is not None and producing.finishing:
                 self._finish_if_drained(producing)
@@ -313,24 +315,23 @@ class StageCore:
             reason = Crash(error)
         self.port.stop(reason)
 
-
-_HANDLERS: dict[type, Callable[[StageCore, Any], None]] = {
-    m.Ask: StageCore._on_ask,
-    m.AskUpstream: StageCore._on_ask_upstream,
-    m.Call: StageCore._on_call,
-    m.Cancel: StageCore._on_cancel,
-    m.CancelUpstream: StageCore._on_cancel_upstream,
-    m.Cancelled: StageCore._on_cancelled,
-    m.Cast: StageCore._on_cast,
-    m.Down: StageCore._on_down,
-    m.EstimateBuffered: StageCore._on_estimate_buffered,
-    m.Events: StageCore._on_events,
-    m.Finished: StageCore._on_finished,
-    m.GetDemand: StageCore._on_get_demand,
-    m.Info: StageCore._on_info,
-    m.Message: StageCore._on_message,
-    m.SetDemand: StageCore._on_set_demand,
-    m.Stop: StageCore._on_stop,
-    m.Subscribe: StageCore._on_subscribe,
-    m.SubscribeTo: StageCore._on_subscribe_to,
-}
+    _HANDLERS: ClassVar[dict[type, Callable[[StageCore, Any], None]]] = {
+        m.Ask: _on_ask,
+        m.AskUpstream: _on_ask_upstream,
+        m.Call: _on_call,
+        m.Cancel: _on_cancel,
+        m.CancelUpstream: _on_cancel_upstream,
+        m.Cancelled: _on_cancelled,
+        m.Cast: _on_cast,
+        m.Down: _on_down,
+        m.EstimateBuffered: _on_estimate_buffered,
+        m.Events: _on_events,
+        m.Finished: _on_finished,
+        m.GetDemand: _on_get_demand,
+        m.Info: _on_info,
+        m.Message: _on_message,
+        m.SetDemand: _on_set_demand,
+        m.Stop: _on_stop,
+        m.Subscribe: _on_subscribe,
+        m.SubscribeTo: _on_subscribe_to,
+    }

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from genstage._core.messages import Ask, Cancel
-from genstage._core.reasons import Normal, Reason
+from genstage._core.reasons import Normal
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from genstage._core.messages import Peer, Tag
+    from genstage._core.reasons import Reason
 
 __all__ = ["Cancellation", "Subscription"]
 
@@ -57,7 +58,7 @@ class Subscription:
         Raises:
             OptionError: ``count`` is no such number.
         """
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        if type(count) is not int or count < 0:
             raise OptionError("count", count, "an integer, 0 or more")
         if count:
             self._send(self.producer, Ask(self.consumer, self.tag, count))
