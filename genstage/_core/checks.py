@@ -1,0 +1,35 @@
+"""Checks of single options."""
+
+from __future__ import annotations
+
+from math import inf, isnan
+
+from genstage.errors import OptionError
+
+__all__ = ["check_count", "check_seconds"]
+
+
+def check_count(name: str, value: object, low: int, high: int | None = None) -> int:
+    """An integer, ``low`` or more, ``high`` or less.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise OptionError(name, value, "an integer")
+    if value < low:
+        raise OptionError(name, value, f"{low} or more")
+    if high is not None and value > high:
+        raise OptionError(name, value, f"{high} or less")
+    return value
+
+
+def check_seconds(name: str, value: object) -> float:
+    """A duration in seconds, 0 or more and finite.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or isnan(value) or not 0 <= value < inf:
+        raise OptionError(name, value, "a number of seconds, 0 or more")
+    return float(value)

@@ -1,0 +1,112 @@
+"""The port of a core on the runtime: what a core does, done."""
+
+from __future__ import annotations
+
+import logging
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from genstage.logger import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from genstage._core.messages import Tag
+    from genstage._core.reasons import Reason
+    from genstage._runtime.actor import Behaviour, LaneActor
+    from genstage._runtime.engine import Engine
+
+__all__ = ["Driver"]
+
+_numbers = count(1)  # of subscriptions and watches: unique in the process, so in every runtime too
+
+_LEVELS = {"stopping_after_cancel": logging.DEBUG, "discarded": logging.WARNING}
+"""What is not an error of the user's program; the rest of the core's reports is."""
+
+
+class Driver:
+    """Satisfies the core's ``Port``, and lets supervisors start and kill actors.
+
+    Once its actor has ended, nothing leaves through it.
+
+    Args:
+        actor: The actor it belongs to.
+        engine: Where the actor lives.
+    """
+
+    def __init__(self, actor: LaneActor, engine: Engine) -> None:
+        self._actor = actor
+        self._engine = engine
+        self.watched: dict[int, LaneActor] = {}
+
+    @property
+    def me(self) -> LaneActor:
+        """The address of the actor itself."""
+        return self._actor
+
+    def send(self, to: LaneActor | None, message: Any) -> None:
+        """Deliver a message."""
+        if to is not None and self._actor.alive:
+            to.tell(message)
+
+    def watch(self, peer: LaneActor) -> int:
+        """Ask for a ``Down`` with the returned number when the peer ends."""
+        number = next(_numbers)
+        self.watched[number] = peer
+        peer.add_watcher(number, self._actor)
+        return number
+
+    def unwatch(self, watch: int) -> None:
+        """Take a watch back."""
+        peer = self.watched.pop(watch, None)
+        if peer is not None:
+            peer.remove_watcher(watch)
+
+    def forget_watches(self) -> list[tuple[int, LaneActor]]:
+        """The watches that are still open; the actor is ending."""
+        watched, self.watched = self.watched, {}
+        return list(watched.items())
+
+    def reply(self, to: Any, value: Any) -> None:
+        """Answer a request."""
+        if to is not None and self._actor.alive:
+            to.deliver(value)
+
+    def resolve(self, target: Any) -> LaneActor | None:
+        """The address behind a name."""
+        return self._engine.resolve(target)
+
+    def new_tag(self) -> Tag:
+        """A tag that no other subscription has."""
+        return next(_numbers)
+
+    def report(self, event: str, **fields: Any) -> None:
+        """Tell the log."""
+        level = _LEVELS.get(event, logging.ERROR)
+        logger = get_logger("genstage.stage", stage=self._actor.name)
+        logger.log(level, event.replace("_", " "), **{key: repr(value) for key, value in fields.items()})
+
+    def stop(self, reason: Reason) -> None:
+        """End the actor."""
+        self._actor.end(reason)
+
+    # -- for supervisors ------------------------------------------------------------------------------
+
+    def spawn(
+        self,
+        make: Callable[[Driver], Behaviour],
+        *,
+        name: str,
+        own_lane: bool,
+        on_started: Callable[[Reason | None], None],
+    ) -> LaneActor:
+        """Start an actor without waiting for it."""
+        return self._engine.spawn(make, name=name, own_lane=own_lane, on_started=on_started)
+
+    def kill(self, peer: LaneActor, reason: Reason) -> None:
+        """Declare an actor dead, whatever it is doing."""
+        self._engine.kill(peer, reason)
+
+    def schedule(self, delay_s: float, message: Any) -> None:
+        """Send a message to the actor itself, later."""
+        self._engine.timers.after(delay_s, lambda: self._actor.tell(message))

@@ -1,0 +1,182 @@
+"""References to running stages: what a client holds."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from genstage._core.messages import Call, Cast, Message, Stop, SubscribeTo
+from genstage._core.reasons import NoProc, Normal, Shutdown
+from genstage._core.stage import StageCore
+from genstage._runtime.calls import Answer
+from genstage.errors import CallTimeoutError, DeadStageError, PipelineError, StageFailure
+
+if TYPE_CHECKING:
+    import pykka
+
+    from genstage._core.options import CancelMode
+    from genstage._core.reasons import Reason
+    from genstage._core.subscription import Subscription
+    from genstage._runtime.actor import LaneActor
+
+__all__ = ["CALL_TIMEOUT_S", "ConsumerRef", "ProducerConsumerRef", "ProducerRef", "StageRef"]
+
+CALL_TIMEOUT_S = 5.0
+
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+
+
+class StageRef:
+    """A running stage. Safe to use from any thread, also when the stage has ended."""
+
+    def __init__(self, actor: LaneActor) -> None:
+        self._actor = actor
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self._actor.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._actor.alive
+
+    @property
+    def pykka(self) -> pykka.ActorRef[Any]:
+        """The pykka reference, to use the stage like any other pykka actor."""
+        return self._actor.actor_ref
+
+    def call(self, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:
+        """Send a request to ``handle_call`` and wait for the answer.
+
+        Args:
+            request: Anything.
+            timeout_s: Seconds to wait; ``None`` for ever.
+
+        Raises:
+            CallTimeoutError: No answer came in time; the stage goes on.
+            DeadStageError: The stage is not alive, or ended before it answered.
+        """
+        return self._request(lambda answer: Call(request, answer), timeout_s)
+
+    def cast(self, request: Any) -> None:
+        """Send a request to ``handle_cast``; nothing happens if the stage has ended."""
+        self._actor.tell(Cast(request))
+
+    def send(self, message: Any) -> None:
+        """Send a message to ``handle_info``; nothing happens if the stage has ended."""
+        self._actor.tell(Message(message))
+
+    def stop(self, reason: Reason | None = None, *, timeout_s: float | None = CALL_TIMEOUT_S) -> None:
+        """End the stage, behind the messages already waiting, and wait until it has.
+
+        Args:
+            reason: Why; by default ``Normal()``.
+            timeout_s: Seconds to wait; ``None`` for ever.
+
+        Raises:
+            CallTimeoutError: It has not ended in time.
+            DeadStageError: It was not alive.
+        """
+        if not self.alive:
+            raise DeadStageError(self.name, self._actor.reason)
+        self._actor.tell(Stop(Normal() if reason is None else reason))
+        self._wait_end(timeout_s)
+
+    def wait(self, *, timeout_s: float | None = None) -> None:
+        """Wait until the stage has ended by itself.
+
+        Args:
+            timeout_s: Seconds to wait; ``None``, the default, for ever.
+
+        Raises:
+            CallTimeoutError: It has not ended in time.
+            PipelineError: It did not end normally; ``__cause__`` is its own exception, if there was one.
+        """
+        reason = self._wait_end(timeout_s)
+        if not isinstance(reason, (Normal, Shutdown)):
+            exception = getattr(reason, "exception", None)
+            raise PipelineError(self.name, (StageFailure(self.name, reason, exception),)) from exception
+
+    def _wait_end(self, timeout_s: float | None) -> Reason:
+        actor = self._actor
+        if actor.lane.thread_id == threading.get_ident():
+            raise RuntimeError(f"stage {self.name!r} cannot be waited for from its own lane")
+        if not actor.actor_stopped.wait(timeout_s):
+            raise CallTimeoutError(self.name, timeout_s or 0.0)
+        return actor.reason or NoProc()
+
+    def _request(self, make: Any, timeout_s: float | None) -> Any:
+        answer = Answer()
+        self._actor.tell(make(answer))
+        return answer.get(self.name, timeout_s)
+
+    def _counts(self) -> str:
+        core = self._actor.behaviour
+        if not isinstance(core, StageCore):
+            return ""
+        parts = []
+        if core.consuming is not None:
+            parts.append(f" in={core.consuming.events_in}")
+        if core.producing is not None:
+            parts.append(f" out={core.producing.events_out} buffered={len(core.producing.buffer)}")
+        return "".join(parts)
+
+    def __repr__(self) -> str:
+        state = "running" if self.alive else f"ended ({self._actor.reason})"
+        return f"<{type(self).__name__} {self.name!r} {state}{self._counts()}>"
+
+
+class ProducerRef(StageRef, Generic[Out_co]):
+    """A running producer."""
+
+
+class ConsumerRef(StageRef, Generic[In_contra]):
+    """A running consumer."""
+
+    def subscribe(
+        self,
+        producer: ProducerRef[In_contra] | ProducerConsumerRef[Any, In_contra],
+        *,
+        max_demand: int = 1_000,
+        min_demand: int | None = None,
+        cancel: CancelMode = "permanent",
+        timeout_s: float | None = CALL_TIMEOUT_S,
+        **options: Any,
+    ) -> Subscription:
+        """Subscribe this stage to a producer.
+
+        Args:
+            producer: Where the events come from.
+            max_demand: Most events in flight, 1 or more.
+            min_demand: Ask for more when this few are in flight; half of ``max_demand`` by default.
+            cancel: Which ends of the producer end this stage too: ``"permanent"`` all, ``"transient"`` the
+                abnormal ones, ``"temporary"`` none.
+            timeout_s: Seconds to wait for this stage to subscribe; ``None`` for ever.
+            options: More options, for the dispatcher and for ``handle_subscribe``.
+
+        Returns:
+            The subscription.
+
+        Raises:
+            OptionError: An option is wrong.
+            CallTimeoutError: The stage did not answer in time.
+            DeadStageError: The stage is not alive.
+
+        Source:
+            GenStage's ``sync_subscribe/3``.
+        """
+        options |= {"max_demand": max_demand, "cancel": cancel}
+        if min_demand is not None:
+            options["min_demand"] = min_demand
+        target = producer._actor  # noqa: SLF001 - references belong together
+        subscription: Subscription = self._request(
+            lambda answer: SubscribeTo(target, options, answer), timeout_s
+        )
+        return subscription
+
+
+class ProducerConsumerRef(ConsumerRef[In_contra], Generic[In_contra, Out_co]):
+    """A running producer-consumer."""

@@ -1,0 +1,161 @@
+"""The runtime, as a client uses it."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from genstage._core.checks import check_seconds
+from genstage._runtime.calls import Answer, Callback
+from genstage._runtime.engine import Engine
+from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef
+from genstage.errors import OptionError, StartError
+from genstage.stage import Consumer, Producer, ProducerConsumer, check_factory, make_core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from genstage._core.reasons import Reason
+    from genstage.stage import AnyStage
+
+__all__ = ["ConsumerRef", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+_numbers = count(1)
+
+
+class Runtime:
+    """Brings stages to life. A context manager: leaving the block stops what still runs.
+
+    It installs no signal handlers and sets up no logging.
+
+    Args:
+        name: Names its threads and log records.
+        shutdown_s: Seconds that stages get to stop when the runtime closes; then they are killed.
+
+    Raises:
+        OptionError: ``shutdown_s`` is negative or no number.
+
+    Example:
+        >>> class Numbers(Producer[int]):
+        ...     def handle_demand(self, demand): return range(demand)
+        >>> with Runtime() as runtime:
+        ...     numbers = runtime.start(Numbers, name="numbers")
+        ...     numbers.name, numbers.alive
+        ('numbers', True)
+    """
+
+    def __init__(self, *, name: str = "genstage", shutdown_s: float = 10.0) -> None:
+        self.name = name
+        self._shutdown_s = check_seconds("shutdown_s", shutdown_s)
+        self._engine = Engine(name)
+        self._closed = False
+
+    @overload
+    def start(
+        self,
+        factory: Callable[[], ProducerConsumer[In, Out]],
+        *,
+        name: str | None = ...,
+        blocking: bool = ...,
+        timeout_s: float | None = ...,
+    ) -> ProducerConsumerRef[In, Out]: ...
+    @overload
+    def start(
+        self,
+        factory: Callable[[], Producer[Out]],
+        *,
+        name: str | None = ...,
+        blocking: bool = ...,
+        timeout_s: float | None = ...,
+    ) -> ProducerRef[Out]: ...
+    @overload
+    def start(
+        self,
+        factory: Callable[[], Consumer[In]],
+        *,
+        name: str | None = ...,
+        blocking: bool = ...,
+        timeout_s: float | None = ...,
+    ) -> ConsumerRef[In]: ...
+    def start(
+        self,
+        factory: Callable[[], AnyStage],
+        *,
+        name: str | None = None,
+        blocking: bool = False,
+        timeout_s: float | None = None,
+    ) -> StageRef:
+        """Start a stage, and wait until its ``init`` has run.
+
+        Args:
+            factory: The stage's class, or a function that makes the stage; called in the stage's own thread.
+            name: Its name, unique in this runtime; by default made from the class name.
+            blocking: Whether its callbacks block by nature (a query, a file): it gets a thread of its own.
+            timeout_s: Seconds to wait; ``None``, the default, for ever.
+
+        Returns:
+            A reference of the stage's kind.
+
+        Raises:
+            OptionError: ``factory`` makes no stage, an option of the stage is wrong, or the name is taken.
+            StartError: ``init`` raised, or refused to start; ``__cause__`` is its exception.
+            CallTimeoutError: ``init`` has not returned in time.
+        """
+        if name is None:
+            name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(_numbers)}"
+        check_factory(name, factory)
+        if self._engine.resolve(name) is not None:
+            raise OptionError("name", name, "a name that no running stage has")
+        answer = Answer()
+        kinds: list[str] = []
+        make = make_core(factory, name)
+
+        def made(port: Any) -> Any:
+            core = make(port)
+            kinds.append(core.kind)
+            return core
+
+        actor = self._engine.spawn(
+            made, name=name, own_lane=blocking, on_started=Callback(answer.deliver).deliver
+        )
+        reason = answer.get(name, timeout_s)
+        if reason is not None:
+            raise _start_error(name, reason)
+        return _REFS[kinds[0]](actor)
+
+    def close(self) -> None:
+        """Stop what still runs, and end all threads; allowed more than once."""
+        if not self._closed:
+            self._closed = True
+            self._engine.close(self._shutdown_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Runtime {self.name!r} {'closed' if self._closed else 'running'}>"
+
+
+_REFS: dict[str, type[StageRef]] = {
+    "producer": ProducerRef,
+    "producer_consumer": ProducerConsumerRef,
+    "consumer": ConsumerRef,
+}
+
+
+def _start_error(name: str, reason: Reason) -> Exception:
+    exception = getattr(reason, "exception", None)
+    if isinstance(exception, OptionError):
+        return exception
+    error = StartError(name, reason)
+    error.__cause__ = exception
+    return error

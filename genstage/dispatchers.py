@@ -1,0 +1,7 @@
+"""The dispatchers, and the protocol for one's own."""
+
+from genstage._core.dispatchers.base import Dispatcher, Link, Refused
+from genstage._core.dispatchers.broadcast import BroadcastDispatcher
+from genstage._core.dispatchers.demand import DemandDispatcher
+
+__all__ = ["BroadcastDispatcher", "DemandDispatcher", "Dispatcher", "Link", "Refused"]
