@@ -129,7 +129,7 @@ class JsonConsumer:
                 label=column.label,
                 format=column.format.spec,
                 align=column.align,
-                total=column.total and column.total.function,
+                total=column.total.function if column.total else None,
             )
             for column in layout.columns
         ]
