@@ -99,17 +99,23 @@ class Buffer:
         events: list[Any] = []
         infos: list[Any] = []
         while entries and count:
-            if entries[0].is_info:
-                while entries and entries[0].is_info:
-                    infos.append(entries.popleft().event)
-                break
             entry = entries.popleft()
+            if entry.is_info:
+                infos.append(entry.event)
+                break
             events.append(entry.event)
             count -= 1
             if entry.infos:
                 infos.extend(entry.infos)
                 break
         return Taken(events, infos, count)
+
+    def take_infos(self) -> list[Any]:
+        """Take the infos that no event precedes any more (only an infinite buffer holds such)."""
+        infos: list[Any] = []
+        while self._entries and self._entries[0].is_info:
+            infos.append(self._entries.popleft().event)
+        return infos
 
     def put_back(self, events: Sequence[Any], infos: Iterable[Any]) -> None:
         """Put refused events back to the head, the infos taken with them behind them."""

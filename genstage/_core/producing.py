@@ -133,7 +133,7 @@ class Producing:
         room = self.dispatcher.room()
         demand = self.dispatcher.cancel(tag)
         if events and len(self.buffer) and self.dispatcher.room():
-            self._store(events)
+            self._keep(events)
         elif events:
             demand = max(demand - max(self.emit(events) - room, 0), 0)
         self._new_demand(demand)
@@ -152,11 +152,11 @@ class Producing:
     def _say_goodbye(self, consumer: _Consumer, cancellation: Cancellation) -> None:
         subscription = consumer.subscription
         self._core.watches.pop(consumer.watch, None)
-        if cancellation.kind == "cancel":
+        if cancellation.kind != "down":
             self._port.unwatch(consumer.watch)
-            self._port.send(
-                subscription.consumer, Cancelled(self._port.me, subscription.tag, cancellation.reason)
-            )
+        self._port.send(
+            subscription.consumer, Cancelled(self._port.me, subscription.tag, cancellation.reason)
+        )
 
     # -- events ---------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class Producing:
             return 0
         left = self.dispatcher.dispatch(events)
         if left:
-            self._store(left)
+            self._keep(left)
         return len(events) - len(left)
 
     def info(self, message: Any) -> None:
@@ -272,12 +272,14 @@ class Producing:
             self.buffer.put_back(left, infos)
             return False
         if left:
-            self._store(left)
+            self._keep(left)
         for info in infos:
             self._release(info)
         return True
 
-    def _store(self, events: Sequence[Any]) -> None:
+    def _keep(self, events: Sequence[Any]) -> None:
+        """Put events at the end of the buffer."""
+        self.dispatcher.buffered(len(events))
         discarded, infos = self.buffer.store(events)
         if discarded and self._core.stage.format_discarded(discarded):
             self._port.report("discarded", count=discarded)

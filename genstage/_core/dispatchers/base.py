@@ -65,8 +65,11 @@ class Dispatcher(Protocol):
     def expects(self) -> bool:
         """Whether the producer owes events that some living subscription waits for."""
 
+    def buffered(self, count: int) -> None:
+        """So many events of the producer went to the buffer instead: it no longer owes them."""
+
     def drained(self, count: int) -> None:
-        """So many events, beyond the demand returned, were dispatched from the buffer."""
+        """So many events, beyond the demand returned, came from the buffer: the producer still owes them."""
 
     def info(self, send: Callable[[], None]) -> None:
         """An info is due; call ``send`` when the events before it have left."""

@@ -109,8 +109,13 @@ class BroadcastDispatcher:
             self._waiting or consumer.surplus for consumer in self._consumers.values()
         )
 
+    def buffered(self, count: int) -> None:
+        """What the buffer has, the producer no longer owes."""
+        self._requested = max(self._requested - count, 0)
+
     def drained(self, count: int) -> None:
-        """``dispatch`` has accounted for it."""
+        """The producer still owes what the buffer served in its place."""
+        self._requested += count
 
     def info(self, send: Callable[[], None]) -> None:
         """Nothing waits in here: send it."""

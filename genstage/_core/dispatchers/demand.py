@@ -125,6 +125,9 @@ class DemandDispatcher:
         """Whether anybody waits."""
         return bool(self._consumers) and self._consumers[0].demand > 0
 
+    def buffered(self, count: int) -> None:
+        """``dispatch`` has accounted for it."""
+
     def drained(self, count: int) -> None:
         """The producer still owes what the buffer served in its place."""
         self._pending += count
