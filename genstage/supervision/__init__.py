@@ -1,1 +1,7 @@
-""""""
+"""Supervision: starting children in order, ending them in reverse, and deciding what a failure means."""
+
+from genstage.supervision.group import ChildEnded, ChildrenStarted, Group
+from genstage.supervision.plan import RestartPlan
+from genstage.supervision.spec import ChildSpec
+
+__all__ = ["ChildEnded", "ChildSpec", "ChildrenStarted", "Group", "RestartPlan"]

@@ -1,0 +1,109 @@
+"""A pipeline's stages and who subscribes to whom: an immutable recipe, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from genstage.errors import GraphError, OptionError
+from genstage.stage import check_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from genstage.stage import AnyStage
+
+__all__ = ["Edge", "Graph", "Node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A stage to be.
+
+    Args:
+        name: Its name, unique in the graph.
+        factory: Its class, or a function that makes it.
+        blocking: Whether its callbacks block by nature (a query, a file): it gets a thread of its own.
+    """
+
+    name: str
+    factory: Callable[[], AnyStage]
+    blocking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A subscription to be.
+
+    Args:
+        consumer: Name of the node that subscribes.
+        producer: Name of the node it subscribes to.
+        options: Options of the subscription.
+    """
+
+    consumer: str
+    producer: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Stages and subscriptions.
+
+    Args:
+        nodes: The stages.
+        edges: The subscriptions.
+
+    Raises:
+        GraphError: A name occurs twice, an edge names no node, a node has no edge among several nodes, or
+            the edges form a cycle.
+
+    Example:
+        >>> from genstage import Consumer, Producer
+        >>> graph = Graph((Node("numbers", Producer), Node("sum", Consumer)), (Edge("sum", "numbers"),))
+        >>> [node.name for node in graph.consumers_first()]
+        ['sum', 'numbers']
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+    def __post_init__(self) -> None:
+        names = Counter(node.name for node in self.nodes)
+        for node in self.nodes:
+            if names[node.name] > 1:
+                raise GraphError(node.name, f"occurs {names[node.name]} times; give each node its own name")
+            try:
+                check_factory(node.name, node.factory)
+            except OptionError as error:
+                raise GraphError(node.name, str(error)) from error
+        connected: set[str] = set()
+        for edge in self.edges:
+            for name in (edge.consumer, edge.producer):
+                if name not in names:
+                    raise GraphError(name, f"is named by an edge, but there are only {', '.join(names)}")
+                connected.add(name)
+        for name in names:
+            if name not in connected and len(names) > 1:
+                raise GraphError(name, "is not connected to any other; add an edge or leave it out")
+        self.consumers_first()
+
+    def consumers_first(self) -> tuple[Node, ...]:
+        """The nodes, each before all it subscribes to."""
+        sorter = TopologicalSorter[str]({node.name: () for node in self.nodes})
+        for edge in self.edges:
+            sorter.add(edge.producer, edge.consumer)
+        try:
+            order = list(sorter.static_order())
+        except CycleError as error:
+            names = error.args[1]
+            raise GraphError(names[0], f"is in a cycle: {' -> '.join(reversed(names))}") from error
+        by_name = {node.name: node for node in self.nodes}
+        return tuple(by_name[name] for name in order)
+
+    def sources(self) -> tuple[str, ...]:
+        """Names of the nodes that subscribe to nobody."""
+        consumers = {edge.consumer for edge in self.edges}
+        return tuple(node.name for node in self.nodes if node.name not in consumers)

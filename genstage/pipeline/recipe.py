@@ -1,0 +1,110 @@
+"""A pipeline: an immutable recipe that can be run any number of times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from genstage._core.checks import check_count, check_seconds
+from genstage.client import Runtime
+from genstage.pipeline.run import Run
+from genstage.supervision import RestartPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from genstage.errors import StageFailure
+    from genstage.pipeline.graph import Graph
+    from genstage.pipeline.job import Job
+
+__all__ = ["Pipeline"]
+
+R = TypeVar("R")
+
+
+class Pipeline(Generic[R]):
+    """A closed pipeline: from its sources to its result.
+
+    Args:
+        name: For log records, errors and threads.
+        open_job: Begins the work of one run; called in the thread that calls :meth:`run`, so that it can
+            refuse bad input at once.
+        max_restarts: How often the stages begin anew in one run, 0 or more; see
+            :class:`genstage.supervision.RestartPlan` for when.
+        shutdown_s: Seconds the stages get to stop when a run is cancelled or fails; then they are killed.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    def __init__(
+        self, name: str, open_job: Callable[[], Job[R]], *, max_restarts: int = 3, shutdown_s: float = 5.0
+    ) -> None:
+        self.name = name
+        self._open_job = open_job
+        self._plan = RestartPlan(check_count("max_restarts", max_restarts, 0))
+        self._shutdown_s = check_seconds("shutdown_s", shutdown_s)
+
+    @classmethod
+    def of(cls, name: str, graph: Graph, *, max_restarts: int = 0, shutdown_s: float = 5.0) -> Pipeline[None]:
+        """A pipeline of nothing but stages; it is completed when all of them have ended normally.
+
+        Args:
+            name: As above.
+            graph: The stages.
+            max_restarts: As above; stages begin anew from nothing, so the default is 0.
+            shutdown_s: As above.
+
+        Raises:
+            OptionError: An option is out of range.
+        """
+        return Pipeline(name, lambda: _StagesOnly(graph), max_restarts=max_restarts, shutdown_s=shutdown_s)
+
+    def run(self, *, runtime: Runtime | None = None) -> Run[R]:
+        """Start a run.
+
+        Args:
+            runtime: Where its stages live; by default in a private runtime, closed with the run.
+
+        Returns:
+            The run, best used in a ``with`` statement.
+
+        Raises:
+            GenstageError: The input is refused: nothing has been started, and nothing is left behind.
+        """
+        job = self._open_job()
+        private = Runtime(name=self.name) if runtime is None else None
+        home = private or runtime
+        assert home is not None  # noqa: S101 - one of the two
+        return Run(
+            self.name,
+            job,
+            engine=home._engine,  # noqa: SLF001 - the runtime's own part
+            private=private,
+            plan=self._plan,
+            shutdown_s=self._shutdown_s,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name!r}>"
+
+
+class _StagesOnly:
+    """A job without any work of its own."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def attempt(self, epoch: int) -> Graph:  # noqa: ARG002 - the same stages each time
+        return self._graph
+
+    def complete(self, restarts: int) -> None:
+        """All is done."""
+
+    def abandon(self, failures: Sequence[StageFailure]) -> None:
+        """Nothing is left behind."""
+
+    def records(self) -> int:
+        return 0
+
+    def expected(self) -> int | None:
+        return None
