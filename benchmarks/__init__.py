@@ -1,0 +1,1 @@
+"""Measurements, as ratios to a plain loop beside them. A checkout tool: ``python -m benchmarks``."""
