@@ -5,6 +5,62 @@ from genstage._core.results import Finish, Reply, Stop, Unanswered
 from genstage._core.subscription import Cancellation, Subscription
 from genstage.client import ConsumerRef, ProducerConsumerRef, ProducerRef, Runtime, StageRef
 from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher
+from genstage.errors import (
+    CallTimeoutError,
+    DeadStageError,
+    GenstageError,
+    GraphError,
+    NotAConsumerError,
+    OptionError,
+    OutputError,
+    PipelineError,
+    SourceError,
+    StageFailure,
+    StartError,
+)
+from genstage.pipeline import Edge, Graph, Node, Pipeline, PipelineStatistics, Run, StageStatistics
 from genstage.stage import Consumer, Producer, ProducerConsumer
 
-__all__ = sorted(n for n in dir() if n[0].isupper())
+__all__ = [
+    "BroadcastDispatcher",
+    "CallTimeoutError",
+    "Cancellation",
+    "Consumer",
+    "ConsumerRef",
+    "Crash",
+    "DeadStageError",
+    "DemandDispatcher",
+    "Dispatcher",
+    "Edge",
+    "Finish",
+    "GenstageError",
+    "Graph",
+    "GraphError",
+    "Killed",
+    "Named",
+    "NoProc",
+    "Node",
+    "Normal",
+    "NotAConsumerError",
+    "OptionError",
+    "OutputError",
+    "Pipeline",
+    "PipelineError",
+    "PipelineStatistics",
+    "Producer",
+    "ProducerConsumer",
+    "ProducerConsumerRef",
+    "ProducerRef",
+    "Reply",
+    "Run",
+    "Runtime",
+    "Shutdown",
+    "SourceError",
+    "StageFailure",
+    "StageRef",
+    "StageStatistics",
+    "StartError",
+    "Stop",
+    "Subscription",
+    "Unanswered",
+]

@@ -1,0 +1,272 @@
+"""One loader, many sinks: a streaming pipeline and the work of its runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from genstage._core.checks import check_count
+from genstage.errors import OptionError, OutputError
+from genstage.monitoring import MemoryMonitor
+from genstage.pipeline import Edge, Graph, Node, Pipeline
+from genstage.streaming.loader import Loader
+from genstage.streaming.output import Fence, FileOutput, RunFolder
+from genstage.streaming.sink import Sink
+from genstage.streaming.transform import TransformStage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from genstage.errors import StageFailure
+    from genstage.sources import Source
+    from genstage.streaming.consumer import StreamingConsumer
+    from genstage.streaming.transform import Transform
+
+__all__ = ["SinkSpec", "StreamPlan", "Summary", "stream"]
+
+# In chunks. A sink may be this far ahead of the slowest one; the stages before it hold two chunks each.
+_SINK_DEMAND = {"max_demand": 4, "min_demand": 2}
+_STAGE_DEMAND = {"max_demand": 2, "min_demand": 1}
+
+_LOADER = "loader"
+_TRANSFORM = "transform"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSpec:
+    """A sink to be.
+
+    Attributes:
+        name: Names its stage and its place in the summary.
+        file: Name of its main file in the output folder.
+        make: Makes the streaming consumer, in the sink's own thread.
+        raw: Whether it takes the source's records rather than what the transform makes of them.
+    """
+
+    name: str
+    file: str
+    make: Callable[[], StreamingConsumer[Any, Any, Any]]
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What a streaming run needs, once its input has been checked.
+
+    Attributes:
+        source: Where the records come from.
+        sinks: At least one, each with its own name and file.
+        make_transform: Makes the transform between loader and sinks, in its own thread; ``None`` for none.
+    """
+
+    source: Source
+    sinks: Sequence[SinkSpec]
+    make_transform: Callable[[], Transform[Any, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to.
+
+    Attributes:
+        records: Source records read; each is in every output once.
+        seconds: From the start of the run until all files had their final names.
+        records_per_s: The quotient.
+        first_bytes_s: Per sink, seconds from the start of the run until its first bytes were written,
+            a PDF's first pages included.
+        peak_memory_bytes: Most resident memory of this process and those it started, sampled.
+        restarts: How often the stages began anew.
+        failed: Records that failed; a failing record fails the run, so there are none in a summary.
+        files: Per sink, its main file.
+        results: Per sink, what its ``finalize`` returned.
+    """
+
+    records: int
+    seconds: float
+    records_per_s: float
+    first_bytes_s: Mapping[str, float]
+    peak_memory_bytes: int
+    restarts: int
+    failed: int
+    files: Mapping[str, Path]
+    results: Mapping[str, Any]
+
+
+def stream(
+    name: str,
+    prepare: Callable[[], StreamPlan],
+    *,
+    out: str | Path,
+    max_restarts: int = 3,
+    shutdown_s: float = 5.0,
+    chunk_records: int = 1_000,
+    chunk_bytes: int = 4 << 20,
+    clock: Callable[[], float] = time.monotonic,
+) -> Pipeline[Summary]:
+    """A pipeline from one source to many files.
+
+    Args:
+        name: Names the run; two runs of one name do not write to one folder at the same time.
+        prepare: Checks the input of a run and tells what it needs; called by ``Pipeline.run``.
+        out: The output folder; made if it is missing.
+        max_restarts: How often the stages begin anew in one run, 0 or more.
+        shutdown_s: Seconds the stages get to stop when a run is cancelled or fails.
+        chunk_records: Most records in a chunk, 1 or more.
+        chunk_bytes: A chunk ends with the record that brings it to this size, roughly.
+        clock: Seconds that pass steadily, for the summary.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+    folder = Path(out)
+
+    def open_job() -> _StreamJob:
+        begun = clock()
+        plan = prepare()
+        files = [sink.file for sink in plan.sinks]
+        for sink in plan.sinks:
+            if files.count(sink.file) > 1 or "/" in sink.file:
+                raise OptionError("sinks", sink.file, "file names, each given once")
+            if (folder / sink.file).is_dir():
+                raise OutputError(str(folder / sink.file), "is a folder; remove it or choose another name")
+        return _StreamJob(
+            plan,
+            folder,
+            RunFolder(folder, name),
+            begun=begun,
+            clock=clock,
+            chunk_records=check_count("chunk_records", chunk_records, 1),
+            chunk_bytes=check_count("chunk_bytes", chunk_bytes, 1),
+        )
+
+    return Pipeline(name, open_job, max_restarts=max_restarts, shutdown_s=shutdown_s)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What the stages of one attempt leave for the job. Each entry is written by one thread."""
+
+    fence: Fence = field(default_factory=Fence)
+    positions: dict[str, int] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[Path, Path]] = field(default_factory=dict)
+
+
+class _StreamJob:
+    """The work of one run; satisfies :class:`genstage.pipeline.Job`."""
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        out: Path,
+        folder: RunFolder,
+        *,
+        begun: float,
+        clock: Callable[[], float],
+        chunk_records: int,
+        chunk_bytes: int,
+    ) -> None:
+        self._plan = plan
+        self._out = out
+        self._folder = folder
+        self._begun = begun
+        self._clock = clock
+        self._chunk_records = chunk_records
+        self._chunk_bytes = chunk_bytes
+        self._memory = MemoryMonitor()
+        self._attempt = _Attempt()
+        self._expected: int | None = None
+        self._first_bytes_s: dict[str, float] = {}
+
+    def attempt(self, epoch: int) -> Graph:
+        """Begin with nothing written; whatever is left of an earlier attempt can write no more."""
+        self._attempt.fence.drop()
+        self._attempt = attempt = _Attempt(
+            positions=dict.fromkeys((sink.name for sink in self._plan.sinks), 0)
+        )
+        parts = self._folder.renew()
+        plan = self._plan
+        nodes = [Node(_LOADER, partial(self._loader, epoch), blocking=True)]
+        edges = []
+        make_transform = plan.make_transform
+        if make_transform is not None and not all(sink.raw for sink in plan.sinks):
+            nodes.append(Node(_TRANSFORM, lambda: TransformStage(make_transform())))
+            edges.append(Edge(_TRANSFORM, _LOADER, _STAGE_DEMAND))
+        for sink in plan.sinks:
+            nodes.append(self._node(sink, parts / sink.name, attempt))
+            upstream = _LOADER if sink.raw or make_transform is None else _TRANSFORM
+            edges.append(Edge(sink.name, upstream, _SINK_DEMAND))
+        return Graph(tuple(nodes), tuple(edges))
+
+    def complete(self, restarts: int) -> Summary:
+        """Give the files their final names."""
+        attempt, plan = self._attempt, self._plan
+        self._folder.publish(attempt.files)
+        self._folder.remove()
+        seconds = self._clock() - self._begun
+        records = self.records()
+        return Summary(
+            records=records,
+            seconds=seconds,
+            records_per_s=records / seconds if seconds else 0.0,
+            first_bytes_s=MappingProxyType(dict(self._first_bytes_s)),
+            peak_memory_bytes=self._memory.stop(),
+            restarts=restarts,
+            failed=0,
+            files=MappingProxyType({sink.name: self._out / sink.file for sink in plan.sinks}),
+            results=MappingProxyType(attempt.results),
+        )
+
+    def abandon(self, failures: Sequence[StageFailure]) -> None:  # noqa: ARG002 - the same whatever they are
+        """Leave nothing behind; final names stay as they were."""
+        self._attempt.fence.drop()
+        self._folder.remove()
+        self._memory.stop()
+
+    def records(self) -> int:
+        """Source records that have reached every sink."""
+        return min(self._attempt.positions.values(), default=0)
+
+    def expected(self) -> int | None:
+        """Source records there are in all, if the source has told."""
+        return self._expected
+
+    def _loader(self, epoch: int) -> Loader:
+        return Loader(
+            self._plan.source,
+            epoch=epoch,
+            chunk_records=self._chunk_records,
+            chunk_bytes=self._chunk_bytes,
+            counted=self._count,
+        )
+
+    def _count(self, count: int | None) -> None:
+        self._expected = count
+
+    def _node(self, sink: SinkSpec, folder: Path, attempt: _Attempt) -> Node:
+        final = self._out / sink.file
+
+        def wrote() -> None:
+            self._first_bytes_s.setdefault(sink.name, self._clock() - self._begun)
+
+        def finished(result: Any, files: dict[Path, Path]) -> None:
+            attempt.results[sink.name] = result
+            attempt.files[sink.name] = files
+
+        def moved(position: int) -> None:
+            attempt.positions[sink.name] = position
+
+        return Node(
+            sink.name,
+            lambda: Sink(
+                sink.make,
+                lambda: FileOutput(folder, final, attempt.fence, wrote),
+                moved=moved,
+                finished=finished,
+            ),
+            blocking=True,
+        )

@@ -1,0 +1,110 @@
+"""The stage that carries a streaming consumer and its output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from genstage.errors import GenstageError
+from genstage.stage import Consumer
+from genstage.streaming.chunk import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from genstage._core.reasons import Reason
+    from genstage._core.subscription import Cancellation, Subscription
+    from genstage.streaming.consumer import StreamingConsumer
+    from genstage.streaming.output import FileOutput
+
+__all__ = ["GapError", "Sink"]
+
+
+class GapError(GenstageError):
+    """A chunk does not follow the one before: records would be lost or doubled.
+
+    Args:
+        expected: Records before the chunk that was due.
+        got: Records before the chunk that came.
+    """
+
+    def __init__(self, expected: int, got: int) -> None:
+        super().__init__(f"the chunk behind record {expected} was due, that behind record {got} came")
+        self.expected = expected
+        self.got = got
+
+
+class Sink(Consumer[Chunk[Any]]):
+    """Drives a consumer: ``begin``, ``consume_chunk`` per chunk, ``finalize`` at the end of the data.
+
+    All of it in the stage's own thread. If the consumer has a method ``close``, it is called last.
+
+    Args:
+        make_consumer: Makes the consumer.
+        make_output: Opens its output.
+        moved: Told the number of source records consumed, after each chunk.
+        finished: Told the consumer's result and what is to be published, after everything was synced.
+    """
+
+    def __init__(
+        self,
+        make_consumer: Callable[[], StreamingConsumer[Any, Any, Any]],
+        make_output: Callable[[], FileOutput],
+        *,
+        moved: Callable[[int], None],
+        finished: Callable[[Any, dict[Path, Path]], None],
+    ) -> None:
+        self._make_consumer = make_consumer
+        self._make_output = make_output
+        self._moved = moved
+        self._finished = finished
+        self._consumer: StreamingConsumer[Any, Any, Any] | None = None
+        self._output: FileOutput | None = None
+        self._state: Any = None
+        self._position = 0
+        self._end = False
+
+    def init(self) -> None:
+        """Open the output and write what comes before the first record."""
+        self._output = self._make_output()
+        try:
+            self._consumer = self._make_consumer()
+            self._state = self._consumer.begin(self._output)
+        except BaseException:
+            self._close()  # a stage that does not start is not terminated
+            raise
+
+    def handle_events(self, events: Sequence[Chunk[Any]], origin: Subscription) -> None:  # noqa: ARG002 - there is one
+        """Write chunks, in order, each exactly once."""
+        consumer, output = self._consumer, self._output
+        assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
+        for chunk in events:
+            if chunk.first != self._position or self._end:
+                raise GapError(self._position, chunk.first)
+            self._state = consumer.consume_chunk(chunk, self._state, output)
+            self._position = chunk.last
+            self._end = chunk.end
+            self._moved(chunk.last)
+
+    def handle_cancel(self, cancellation: Cancellation, subscription: Subscription) -> None:  # noqa: ARG002 - there is one
+        """At the end of the data, finalize and sync."""
+        consumer, output = self._consumer, self._output
+        assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
+        if cancellation.kind == "finish":
+            if not self._end:
+                raise GapError(self._position, self._position)
+            result = consumer.finalize(self._state, output)
+            self._finished(result, output.finish())
+
+    def terminate(self, reason: Reason) -> None:  # noqa: ARG002 - whatever it is
+        """Give back what is held."""
+        self._close()
+
+    def _close(self) -> None:
+        close = getattr(self._consumer, "close", None)
+        try:
+            if close is not None:
+                close()
+        finally:
+            if self._output is not None:
+                self._output.close()

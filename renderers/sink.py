@@ -1,0 +1,109 @@
+"""Reports as pipelines: one pass over a source, and a file per format."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from genstage.errors import OptionError
+from genstage.streaming import SinkSpec, StreamPlan, stream
+from renderers.model import lay_out
+from renderers.registry import renderer
+from renderers.rows import RowMaker, to_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from genstage.pipeline import Pipeline
+    from genstage.sources import Record, Source
+    from genstage.streaming import Chunk, StreamingConsumer, Summary
+    from renderers.model import Layout, Report
+    from renderers.rows import Row
+
+__all__ = ["render"]
+
+
+class _RowTransform:
+    """The rows stage: satisfies :class:`genstage.streaming.Transform`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._maker = RowMaker(layout)
+
+    def begin(self) -> dict[str, Any]:
+        return self._maker.begin()
+
+    def apply(self, chunk: Chunk[Record], state: dict[str, Any], /) -> tuple[Chunk[Row], dict[str, Any]]:
+        return to_rows(self._maker, chunk, state)
+
+
+def render(
+    report: Report,
+    source: Source,
+    *,
+    out: str | Path,
+    formats: Sequence[str],
+    sinks: Mapping[str, StreamingConsumer[Record, Any, Any]] | None = None,
+    max_restarts: int = 3,
+    shutdown_s: float = 5.0,
+    chunk_records: int = 1_000,
+) -> Pipeline[Summary]:
+    """A pipeline that renders a report: all formats from one pass over the source.
+
+    A file gets its final name when all files are whole; a run that fails or is stopped leaves final names as
+    they were.
+
+    Args:
+        report: The definition.
+        source: Where the records come from; ordered by the report's groups.
+        out: The output folder; made if it is missing.
+        formats: Names of renderers: ``"html"``, ``"json"``, ``"heex"``, ``"pdf"``. The file is called
+            after the report: ``invoices.html``.
+        sinks: File name → a streaming consumer of one's own, which takes the source's records.
+        max_restarts: How often the stages begin anew in one run after a crash, 0 or more.
+        shutdown_s: Seconds the stages get to stop when a run is cancelled or fails.
+        chunk_records: Most records in a chunk, 1 or more.
+
+    Returns:
+        The recipe. Its ``run`` refuses bad input before anything is written: ``SourceError``,
+        ``ReportError``, ``OutputError``.
+
+    Raises:
+        RegistryError: A format is unknown.
+        OptionError: There is nothing to render to, or an option is out of range.
+
+    Example:
+        >>> from genstage import sources
+        >>> from renderers import Report
+        >>> lines = sources.sqlite("shop.sqlite", "SELECT * FROM lines", key=["id"])
+        >>> render(Report("lines"), lines, out="out", formats=["html", "json"])
+        <Pipeline 'lines'>
+    """
+    if isinstance(formats, str):
+        raise OptionError("formats", formats, "a list of names, such as ['html', 'pdf']")
+    found = [renderer(name) for name in dict.fromkeys(formats)]
+    own = dict(sinks or {})
+    if not found and not own:
+        raise OptionError("formats", formats, "at least one format, if there are no sinks")
+
+    def prepare() -> StreamPlan:
+        layout = lay_out(report, source.columns())
+        rendered = [
+            SinkSpec(each.name, f"{report.name}.{each.name}", partial(each.make, layout)) for each in found
+        ]
+        raw = [SinkSpec(file, file, partial(_itself, consumer), raw=True) for file, consumer in own.items()]
+        return StreamPlan(source, [*rendered, *raw], lambda: _RowTransform(layout))
+
+    return stream(
+        report.name,
+        prepare,
+        out=out,
+        max_restarts=max_restarts,
+        shutdown_s=shutdown_s,
+        chunk_records=chunk_records,
+    )
+
+
+def _itself(consumer: StreamingConsumer[Record, Any, Any]) -> StreamingConsumer[Record, Any, Any]:
+    """A consumer keeps nothing on itself that a chunk changes, so one object serves all attempts."""
+    return consumer
