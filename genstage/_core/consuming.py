@@ -25,28 +25,41 @@ __all__ = ["Consuming", "Upstream"]
 
 
 class Upstream:
-    """One subscription to a producer. ``window`` is ``None`` when the stage asks by hand."""
+    """One subscription to a producer.
 
-    __slots__ = ("cancel", "subscription", "watch", "window")
+    Attributes:
+        window: Its demand window; ``None`` when the stage asks by hand.
+        finished: Whether the producer has said that no event follows.
+    """
+
+    __slots__ = ("cancel", "finished", "subscription", "watch", "window")
 
     def __init__(self, subscription: Subscription, watch: int, cancel: CancelMode) -> None:
         self.subscription = subscription
         self.watch = watch
         self.cancel = cancel
         self.window: Window | None = None
+        self.finished = False
 
 
 class Consuming:
-    """State and rules of a stage as consumer."""
+    """State and rules of a stage as consumer.
 
-    __slots__ = ("_core", "_port", "events_in", "finish_wanted", "upstreams")
+    Attributes:
+        upstreams: The subscriptions that have not ended, by their tags.
+        closed: Whether the stage takes no more events, because its own data has ended.
+        events_in: How many events have come in.
+    """
+
+    __slots__ = ("_core", "_finish_wanted", "_port", "closed", "events_in", "upstreams")
 
     def __init__(self, core: StageCore) -> None:
         self._core = core
         self._port = core.port
         self.upstreams: dict[Tag, Upstream] = {}
-        self.finish_wanted = False
+        self.closed = False
         self.events_in = 0
+        self._finish_wanted = False
 
     def subscribe(
         self, target: Any, options: Mapping[str, Any], replaces: tuple[Tag, Reason] | None = None
@@ -100,7 +113,7 @@ class Consuming:
         """Cut a message into batches; each batch's ask goes out when the next one is requested."""
         self.events_in += len(events)
         upstream = self.upstreams.get(tag)
-        if upstream is None:  # it ended while the events waited in a producer-consumer
+        if upstream is None:  # it was cancelled while the events waited in a producer-consumer
             yield events, Subscription(None, self._port.me, tag, self._port.send)
             return
         subscription = upstream.subscription
@@ -112,17 +125,30 @@ class Consuming:
             self._port.report("excess_events", count=excess)
         for batch, ask in batches:
             yield batch, subscription
-            if ask:
+            if ask and not upstream.finished:
                 self._port.send(subscription.producer, Ask(self._port.me, tag, ask))
 
-    def forget(self, tag: Tag, kind: str) -> Upstream | None:
-        """Remove a subscription that has ended."""
-        upstream = self.upstreams.pop(tag, None)
-        if upstream is not None:
-            self._core.watches.pop(upstream.watch, None)
-            if kind != "down":
-                self._port.unwatch(upstream.watch)
+    def end(self, tag: Tag, kind: str) -> Upstream | None:
+        """A subscription ends; ``None`` if it is unknown or has ended before.
+
+        One that finished keeps its window while events of it wait in a producer-consumer: they are handled
+        as they would have been before. ``remove`` forgets it.
+        """
+        upstream = self.upstreams.get(tag)
+        if upstream is None or upstream.finished:
+            return None
+        self._core.watches.pop(upstream.watch, None)
+        if kind != "down":
+            self._port.unwatch(upstream.watch)
+        if kind == "finish":
+            upstream.finished = True
+        else:
+            del self.upstreams[tag]
         return upstream
+
+    def remove(self, upstream: Upstream) -> None:
+        """Forget a subscription whose end the stage is about to hear of."""
+        self.upstreams.pop(upstream.subscription.tag, None)
 
     def after_end(self, upstream: Upstream, cancellation: Cancellation) -> None:
         """What the end of a subscription means for the stage, once ``handle_cancel`` has run.
@@ -130,16 +156,18 @@ class Consuming:
         Raises:
             Exit: The cancel mode says that the stage ends too.
         """
+        if self.closed:
+            return
         reason = cancellation.reason
         if cancellation.kind == "finish":
-            self.finish_wanted = self.finish_wanted or upstream.cancel == "permanent"
+            self._finish_wanted = self._finish_wanted or upstream.cancel == "permanent"
         elif isinstance(reason, AlreadySubscribed):
-            return
+            pass  # the dispatcher holds the first subscription, which goes on
         elif upstream.cancel == "permanent" or (upstream.cancel == "transient" and not reason.tolerated):
             self._port.report("stopping_after_cancel", reason=reason)
             raise Exit(reason)
-        if self.finish_wanted and not self.upstreams:
-            self._core.finish()
+        if self._finish_wanted and not self.upstreams:
+            self._core.upstreams_finished()
 
 
 class SubscriberExit(Exit):

@@ -83,6 +83,11 @@ class Finished:
 
 
 @dataclass(slots=True)
+class Drained:
+    """Stage to itself, when its data has ended and the last event has left. Follows all released infos."""
+
+
+@dataclass(slots=True)
 class Down:
     """Runtime to stage: a watched peer has ended. Follows everything the peer sent."""
 

@@ -10,7 +10,9 @@ Rules, numbered for the tests and for the explanation page:
 4. What the dispatcher does not take goes to the end of the buffer; what was taken from the buffer and is
    refused goes back to its head.
 5. While demand accumulates, asks and emissions go to a log, in order; it is replayed on ``forward``.
-6. After ``Finish`` the stage ends when nothing is buffered; each consumer is told once, after its last event.
+6. After ``Finish`` no demand reaches ``handle_demand``. When nothing is logged or buffered any more, and the
+   infos released before have been handled, each consumer is told once that its last event has been sent, and
+   the stage ends.
 """
 
 from __future__ import annotations
@@ -23,10 +25,9 @@ from genstage._core.messages import Ask, Cancelled, Finished, Message
 from genstage._core.reasons import (
     BadReturn,
     DuplicatedSubscription,
-    Normal,
     UnknownSubscription,
 )
-from genstage._core.results import Exit, Stop, checked_events
+from genstage._core.results import Exit, Stop
 from genstage._core.subscription import Cancellation, Subscription
 
 if TYPE_CHECKING:
@@ -123,9 +124,7 @@ class Producing:
         if consumer is None:
             return
         self._say_goodbye(consumer, cancellation)
-        events = checked_events(
-            "handle_cancel", self._core.stage.handle_cancel(cancellation, consumer.subscription)
-        )
+        events = self._goodbye_events(consumer, cancellation)
         if self._log is not None:
             self.emit(events)
             self._new_demand(self.dispatcher.cancel(tag))
@@ -143,11 +142,11 @@ class Producing:
         consumer = self.consumers.pop(tag)
         cancellation = Cancellation("cancel", reason)
         self._say_goodbye(consumer, cancellation)
-        self.emit(
-            checked_events(
-                "handle_cancel", self._core.stage.handle_cancel(cancellation, consumer.subscription)
-            )
-        )
+        self.emit(self._goodbye_events(consumer, cancellation))
+
+    def _goodbye_events(self, consumer: _Consumer, cancellation: Cancellation) -> Sequence[Any]:
+        result = self._core.stage.handle_cancel(cancellation, consumer.subscription)
+        return self._core.events_of("handle_cancel", result)
 
     def _say_goodbye(self, consumer: _Consumer, cancellation: Cancellation) -> None:
         subscription = consumer.subscription
@@ -181,26 +180,22 @@ class Producing:
         """How many events wait in the buffer."""
         return len(self.buffer)
 
-    def ready(self) -> bool:
-        """Whether a producer-consumer may handle a queued message: somebody waits for its output."""
-        return not len(self.buffer) and self.dispatcher.expects()
-
-    def finish(self) -> None:
-        """No more events will be emitted."""
-        self.finishing = True
-
     def finished(self) -> bool:
-        """Whether everything emitted before the finish has left."""
-        return self.finishing and self._log is None and not len(self.buffer)
+        """Whether the data has ended and everything emitted has left."""
+        if not self.finishing or self._log is not None:
+            return False
+        for info in self.buffer.take_infos():
+            self._release(info)
+        return not len(self.buffer)
 
     def say_finished(self) -> None:
         """Tell each consumer, once, that its last event has been sent."""
         port = self._port
-        for tag, consumer in self.consumers.items():
+        consumers, self.consumers = self.consumers, {}
+        for tag, consumer in consumers.items():
+            self._core.watches.pop(consumer.watch, None)
             port.unwatch(consumer.watch)
             port.send(consumer.subscription.consumer, Finished(port.me, tag))
-        self.consumers.clear()
-        raise Exit(Normal())
 
     # -- demand mode ----------------------------------------------------------------------------------
 

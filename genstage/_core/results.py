@@ -16,7 +16,7 @@ __all__ = ["Exit", "Finish", "Reply", "Stop", "Unanswered", "checked_events"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, Finish[int](...) raises before Python 3.13
 class Finish(Generic[T]):
     """The data ends with these events. Consumers learn it after the last event, exactly once.
 

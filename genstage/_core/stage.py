@@ -45,7 +45,17 @@ class StageCore:
         name: For errors.
     """
 
-    __slots__ = ("_pending", "consuming", "kind", "name", "port", "producing", "stage", "watches")
+    __slots__ = (
+        "_drained_sent",
+        "_pending",
+        "consuming",
+        "kind",
+        "name",
+        "port",
+        "producing",
+        "stage",
+        "watches",
+    )
 
     def __init__(self, stage: Any, kind: Kind, port: Port, name: str) -> None:
         self.stage = stage
@@ -56,6 +66,7 @@ class StageCore:
         self.producing: Producing | None = None
         self.consuming: Consuming | None = None
         self._pending: Pending = Pending()
+        self._drained_sent = False
 
     def start(self) -> Reason | None:
         """Run ``init`` and the subscriptions it asks for.
@@ -82,7 +93,7 @@ class StageCore:
             self._HANDLERS[type(message)](self, message)
             producing = self.producing
             if producing is not None and producing.finishing:
-                self._finish_if_drained(producing)
+                self._finish_when_drained(producing)
         except Exit as exit_:
             self._end(exit_.reason)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a callback is the stage's end, not ours
@@ -95,17 +106,34 @@ class StageCore:
         producing = self.producing
         assert producing is not None  # noqa: S101 - only the producing side calls this
         if self.kind == "producer" and not producing.finishing:
-            self._emit(self.stage.handle_demand(demand), "handle_demand")
+            self._emit("handle_demand", self.stage.handle_demand(demand))
 
     def send_events(self, peer: m.Peer, tag: m.Tag, events: Sequence[Any]) -> None:
         """Send events to a consumer."""
         self.port.send(peer, m.Events(self.port.me, tag, events))
 
-    def finish(self) -> None:
-        """All producers have finished: so does the stage, when what it holds has left."""
+    def events_of(self, callback: str, result: Any) -> Sequence[Any]:
+        """The events that a callback returned; ``Finish`` also begins the end of the stage.
+
+        Raises:
+            Exit: It asked to stop, or returned what it must not.
+        """
+        if not isinstance(result, Finish):
+            return checked_events(callback, result)
+        events = checked_events(callback, result.events)
+        self._begin_end()
+        return events
+
+    def upstreams_finished(self) -> None:
+        """All producers have finished: so does the stage, when what it holds has left.
+
+        Raises:
+            Exit: It holds nothing, being no producer.
+        """
         if self.producing is None:
             raise Exit(Normal())
-        self.producing.finish()
+        if all(isinstance(entry, PendingInfo) for entry in self._pending):
+            self._begin_end()  # else the last end that is queued gets here again
 
     # -- messages -------------------------------------------------------------------------------------
 
@@ -145,7 +173,7 @@ class StageCore:
             return
         elif self.kind == "consumer":
             for batch, origin in self.consuming.batches(message.tag, message.events):
-                self._reject(self.stage.handle_events(batch, origin), "handle_events")
+                self._reject("handle_events", self.stage.handle_events(batch, origin))
         else:
             self._pending.append(PendingEvents(message.tag, message.events))
             self._work()
@@ -153,6 +181,12 @@ class StageCore:
     def _on_cancelled(self, message: m.Cancelled) -> None:
         if self._is_consumer(message):
             self._upstream_ended(message.tag, Cancellation("cancel", message.reason))
+
+    def _on_drained(self, _message: m.Drained) -> None:
+        self._drained_sent = False
+        if not self._pending and self._producing.finished():
+            self._producing.say_finished()
+            raise Exit(Normal())
 
     def _on_finished(self, message: m.Finished) -> None:
         if self._is_consumer(message):
@@ -197,20 +231,20 @@ class StageCore:
     def _on_call(self, message: m.Call) -> None:
         result = self.stage.handle_call(message.request, message.reply)
         if isinstance(result, Reply):
-            self._emit(result.events, "handle_call")
+            self._emit("handle_call", result.events)
             self.port.reply(message.reply, result.value)
         elif isinstance(result, Unanswered):
-            self._emit(result.events, "handle_call")
+            self._emit("handle_call", result.events)
         elif isinstance(result, Stop):
             if result.reply is not None:
-                self._emit(result.reply.events, "handle_call")
+                self._emit("handle_call", result.reply.events)
                 self.port.reply(message.reply, result.reply.value)
             raise Exit(result.reason)
         else:
             raise Exit(BadReturn("handle_call", result))
 
     def _on_cast(self, message: m.Cast) -> None:
-        self._emit(self.stage.handle_cast(message.request), "handle_cast")
+        self._emit("handle_cast", self.stage.handle_cast(message.request))
 
     def _on_info(self, message: m.Info) -> None:
         if message.reply is not None:
@@ -223,7 +257,7 @@ class StageCore:
             self._on_message(m.Message(message.message))
 
     def _on_message(self, message: m.Message) -> None:
-        self._emit(self.stage.handle_info(message.message), "handle_info")
+        self._emit("handle_info", self.stage.handle_info(message.message))
 
     def _on_set_demand(self, message: m.SetDemand) -> None:
         if self.kind == "producer":
@@ -249,6 +283,11 @@ class StageCore:
         assert self.producing is not None  # noqa: S101 - callers have checked the kind
         return self.producing
 
+    @property
+    def _consuming(self) -> Consuming:
+        assert self.consuming is not None  # noqa: S101 - callers have checked the kind
+        return self.consuming
+
     def _is_producer(self, message: Any) -> bool:
         if self.producing is None:
             self.port.report("wrong_kind_message", message=message)
@@ -261,7 +300,7 @@ class StageCore:
 
     def _upstream_ended(self, tag: m.Tag, cancellation: Cancellation) -> None:
         consuming = self.consuming
-        upstream = None if consuming is None else consuming.forget(tag, cancellation.kind)
+        upstream = None if consuming is None else consuming.end(tag, cancellation.kind)
         if upstream is None:
             return
         if self._pending:
@@ -271,42 +310,76 @@ class StageCore:
             self._after_upstream(upstream, cancellation)
 
     def _after_upstream(self, upstream: Upstream, cancellation: Cancellation) -> None:
-        assert self.consuming is not None  # noqa: S101 - it had the upstream
-        self._emit(self.stage.handle_cancel(cancellation, upstream.subscription), "handle_cancel")
-        self.consuming.after_end(upstream, cancellation)
+        self._consuming.remove(upstream)
+        self._emit("handle_cancel", self.stage.handle_cancel(cancellation, upstream.subscription))
+        self._consuming.after_end(upstream, cancellation)
 
     def _work(self) -> None:
         """Handle what is queued in a producer-consumer, while somebody waits for its output."""
         pending = self._pending
-        while pending and self._producing.ready():
+        while pending and self._may_work():
             entry = pending.popleft()
-            if type(entry) is PendingEvents:
-                assert self.consuming is not None  # noqa: S101 - events came through it
-                for batch, origin in self.consuming.batches(entry.tag, entry.events):
-                    self._emit(self.stage.handle_events(batch, origin), "handle_events")
-            elif isinstance(entry, PendingInfo):
-                self._producing.info(entry.message)
-            elif isinstance(entry, PendingEnd):
-                self._after_upstream(entry.upstream, entry.cancellation)
+            if isinstance(entry, PendingEvents):
+                self._work_on_events(entry)
+            else:
+                self._work_on(entry)
 
-    def _emit(self, result: Any, callback: str) -> None:
-        """Send on what a callback returned."""
-        producing = self.producing
-        if producing is None:
-            self._reject(result, callback)
-        elif isinstance(result, Finish):
-            producing.emit(checked_events(callback, result.events))
-            producing.finish()
+    def _may_work(self) -> bool:
+        producing = self._producing
+        if len(producing.buffer) or self._consuming.closed:
+            return False
+        return producing.dispatcher.expects() or self._only_ends()
+
+    def _only_ends(self) -> bool:
+        """Whether a producer has finished and no events are queued: what else is needs no demand."""
+        pending = self._pending
+        if isinstance(pending[0], PendingEvents):
+            return False
+        return not any(isinstance(entry, PendingEvents) for entry in pending) and any(
+            isinstance(entry, PendingEnd) and entry.cancellation.kind == "finish" for entry in pending
+        )
+
+    def _work_on_events(self, entry: PendingEvents) -> None:
+        consuming = self._consuming
+        for batch, origin in consuming.batches(entry.tag, entry.events):
+            self._emit("handle_events", self.stage.handle_events(batch, origin))
+            if consuming.closed:
+                return
+
+    def _work_on(self, entry: PendingInfo | PendingEnd) -> None:
+        if isinstance(entry, PendingInfo):
+            self._producing.info(entry.message)
         else:
-            producing.emit(checked_events(callback, result))
+            self._after_upstream(entry.upstream, entry.cancellation)
 
-    def _reject(self, result: Any, callback: str) -> None:
+    def _emit(self, callback: str, result: Any) -> None:
+        """Send on what a callback returned."""
+        if self.producing is None:
+            self._reject(callback, result)
+        else:
+            self.producing.emit(self.events_of(callback, result))
+
+    def _reject(self, callback: str, result: Any) -> None:
         if result is not None and checked_events(callback, result):
             self.port.report("consumer_cannot_emit", callback=callback)
 
-    def _finish_if_drained(self, producing: Producing) -> None:
-        if producing.finished() and not self._pending:
-            producing.say_finished()
+    # -- end of data ----------------------------------------------------------------------------------
+
+    def _begin_end(self) -> None:
+        """No more data comes in, and none is asked for."""
+        self._producing.finishing = True
+        if self.consuming is not None:
+            self.consuming.closed = True
+
+    def _finish_when_drained(self, producing: Producing) -> None:
+        pending = self._pending
+        while pending:  # a producer-consumer: its data has ended, so queued events have nowhere to go
+            entry = pending.popleft()
+            if not isinstance(entry, PendingEvents):
+                self._work_on(entry)
+        if producing.finished() and not self._drained_sent:
+            self._drained_sent = True
+            self.port.send(self.port.me, m.Drained())
 
     def _end(self, reason: Reason) -> None:
         try:
@@ -324,6 +397,7 @@ class StageCore:
         m.Cancelled: _on_cancelled,
         m.Cast: _on_cast,
         m.Down: _on_down,
+        m.Drained: _on_drained,
         m.EstimateBuffered: _on_estimate_buffered,
         m.Events: _on_events,
         m.Finished: _on_finished,
