@@ -1,0 +1,58 @@
+"""The entry point: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+from typer.main import get_command
+
+from renderers.cli.app import app
+from renderers.cli.errors import Interrupted
+from renderers.cli.session import say
+from renderers.cli.signals import Signals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; by default those of the process.
+
+    Returns:
+        The exit code.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a title need not fit the terminal's encoding
+    try:
+        with Signals() as signals:
+            code: int | None = get_command(app).main(
+                arguments, prog_name="genstage", standalone_mode=False, obj=signals
+            )
+    except Interrupted as error:  # before or after a command's own part
+        return error.exit_code
+    except Exception as error:
+        problem = _usage_problem(error)
+        if problem is None:
+            raise
+        say(problem)
+        return 2
+    return code or 0
+
+
+def _usage_problem(error: Exception) -> str | None:
+    """What the parser of the arguments complains about; ``None`` for any other error.
+
+    Its exceptions are known by their methods, because their classes moved between releases of typer.
+    """
+    if not hasattr(error, "format_message"):
+        return None
+    context = getattr(error, "ctx", None)
+    command = "genstage" if context is None else context.command_path
+    return f"{error.format_message().rstrip('.')} (see {command} --help)"

@@ -1,0 +1,129 @@
+"""What ends a command early, and how it is said in one line.
+
+::
+
+    ended by              exit code
+    InputError            2    bad input; nothing was begun
+    RunError              1    a run failed
+    Interrupted           130  Ctrl-C (SIGINT), 143 SIGTERM, 129 SIGHUP
+"""
+
+from __future__ import annotations
+
+from genstage.errors import GenstageError, OptionError, OutputError, PipelineError, SourceError
+from renderers.errors import RegistryError, ReportError
+
+__all__ = [
+    "InputError",
+    "Interrupted",
+    "RunError",
+    "described",
+    "one_line",
+    "printable",
+    "reason_of",
+    "refusal",
+]
+
+_LONGEST = 1000
+
+
+class InputError(Exception):
+    """What the user gave cannot be used.
+
+    Args:
+        option: The option or argument, as it is typed.
+        problem: What is wrong with it and what would be right.
+    """
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(f"{option}: {problem}")
+        self.option = option
+        self.problem = problem
+
+
+class RunError(Exception):
+    """A run that had begun failed; ``__cause__`` is the error.
+
+    Args:
+        reason: Why, in one line.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Interrupted(BaseException):
+    """A signal asked the command to end; like ``KeyboardInterrupt`` no ``except Exception`` holds it up.
+
+    Args:
+        signal: Its number.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell would show for a process that the signal had killed."""
+        return 128 + self.signal
+
+
+def one_line(text: str) -> str:
+    r"""Text fit for one line of a terminal.
+
+    White space becomes single spaces, other characters that do not print are written as escapes, and what is
+    longer than a screenful is cut.
+
+    Example:
+        >>> print(one_line("near 'x':\n  syntax error\x1b[31m"))
+        near 'x': syntax error\x1b[31m
+    """
+    shown = printable(" ".join(text.split()))
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """Text with escapes instead of characters that do not print, which a terminal might obey."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def refusal(error: GenstageError, *, report: str) -> InputError:
+    """Say which option an error of the library, found before a run began, comes from.
+
+    Args:
+        error: The error.
+        report: What the report came from, as the user knows it.
+    """
+    match error:
+        case SourceError():
+            return InputError("--source", f"{error.source}: {error.problem}")
+        case RegistryError():
+            return InputError("--format", f"unknown format {error.name!r}: use {', '.join(error.known)}")
+        case OutputError():
+            return InputError("--out", f"{error.path}: {error.problem}")
+        case ReportError():
+            return InputError(report, f"report {error.report!r}: {error.problem}")
+        case OptionError():
+            return InputError(f"--{error.option}", f"must be {error.expected}, got {error.value!r}")
+        case _:
+            return InputError(report, str(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a run failed, in one line: the first stage that failed and what its exception says."""
+    if isinstance(error, PipelineError) and error.failures:
+        first = error.failures[0]
+        cause = first.exception
+        return f"{first.stage}: {first.reason if cause is None else described(cause)}"
+    return described(error)
+
+
+def described(error: BaseException) -> str:
+    """What an exception says; its class is left out where the text was written to be read alone."""
+    text = one_line(str(error))
+    if isinstance(error, GenstageError) and text:
+        return text
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name

@@ -1,0 +1,95 @@
+"""One run, followed to its end: progress, signals, failure."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+from genstage.errors import GenstageError, PipelineError
+from genstage.logger import get_logger
+from renderers import render
+from renderers.cli.errors import Interrupted, RunError, reason_of, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from genstage.pipeline import Run
+    from genstage.sources import Source
+    from renderers import Report, Summary
+    from renderers.cli.progress import Show
+    from renderers.cli.signals import Signals
+
+__all__ = ["run_report"]
+
+_GLANCE_S = 0.1  # between two looks at signals and statistics
+_STOP_S = 5.0
+_ACTIVITIES = {"finalizing": "finishing", "publishing": "publishing"}
+
+_log = get_logger("renderers.cli.running")
+
+
+def run_report(
+    report: Report,
+    source: Source,
+    *,
+    formats: Sequence[str],
+    out: Path,
+    origin: str,
+    show: Show,
+    signals: Signals,
+) -> Summary:
+    """Run a report to its end.
+
+    Args:
+        report: The definition.
+        source: Its data.
+        formats: What to write.
+        out: The folder for it.
+        origin: What the definition came from, as the user knows it.
+        show: Told how far the run is, some times a second.
+        signals: Entered; the first signal stops the run in order.
+
+    Raises:
+        InputError: The run could not begin; nothing was written.
+        RunError: It failed; no final file was written.
+        Interrupted: A signal ended it; no final file was written.
+    """
+    with signals.held(), ExitStack() as stack:
+        try:
+            run = stack.enter_context(render(report, source, out=out, formats=formats).run())
+        except GenstageError as error:
+            raise refusal(error, report=origin) from error
+        _log.debug("started", report=report.name, formats=list(formats))
+        return _followed(run, show, signals)
+
+
+def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
+    while signals.received is None:
+        try:
+            return run.wait(timeout_s=_GLANCE_S)
+        except TimeoutError:
+            statistics = run.statistics()
+            activity = _ACTIVITIES.get(statistics.state, "reading")
+            show(activity, statistics.records, statistics.expected)
+        except GenstageError as error:
+            _log_stacks(error)
+            raise RunError(reason_of(error)) from error
+    with suppress(TimeoutError):  # a stage that does not listen; the end of the process is the end of it
+        run.stop(timeout_s=_STOP_S)
+    if run.statistics().state == "completed":  # the signal came too late: the outputs are whole
+        return run.wait()
+    raise Interrupted(signals.received)
+
+
+def _log_stacks(error: GenstageError) -> None:
+    """Log the stack of what failed.
+
+    An error of the library says itself what is wrong, so its stack is for those who ask for details; any
+    other is a fault in some code, and its stack is what finds it.
+    """
+    failures = error.failures if isinstance(error, PipelineError) else ()
+    for failure in failures:
+        cause = failure.exception
+        log = _log.debug if cause is None or isinstance(cause, GenstageError) else _log.error
+        log("stage failed", stage=failure.stage, reason=str(failure.reason), exc_info=cause)

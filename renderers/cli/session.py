@@ -1,0 +1,85 @@
+"""What every command has: a console for people, the log, the signals, and one way to end early."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from genstage.logger import get_logger
+from renderers.cli.console import StreamConsole
+from renderers.cli.errors import InputError, Interrupted, RunError, described, one_line
+from renderers.cli.logs import LogFormat, LogLevel, logging_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from renderers.cli.signals import Signals
+
+__all__ = ["Session", "say", "session"]
+
+_log = get_logger("renderers.cli")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The surroundings of a command.
+
+    Attributes:
+        console: Standard error.
+        live: Whether progress may be drawn there.
+        signals: Entered.
+    """
+
+    console: StreamConsole
+    live: bool
+    signals: Signals
+
+
+@contextmanager
+def session(
+    signals: Signals, *, log_format: LogFormat, log_level: LogLevel, verbose: bool
+) -> Iterator[Session]:
+    """Surround a command; what ends it early becomes one line on standard error and an exit code.
+
+    Args:
+        signals: Entered.
+        log_format: Of the log, and of that line.
+        log_level: From which level on records are logged.
+        verbose: Log everything.
+
+    Raises:
+        typer.Exit: The command ended early.
+    """
+    console = StreamConsole(stderr=True, highlight=False)
+    live = log_format is LogFormat.TEXT and sys.stderr.isatty() and console.is_interactive
+    with logging_to(console, log_format, LogLevel.DEBUG if verbose else log_level):
+        try:
+            yield Session(console, live, signals)
+        except InputError as error:
+            code, line, stack = 2, str(error), None
+        except RunError as error:
+            code, line, stack = 1, error.reason, error.__cause__
+        except Interrupted as error:
+            code, line, stack = error.exit_code, "stopped by a signal: no output was written", None
+        except Exception as error:  # noqa: BLE001 - a fault in the command itself ends in one line, too
+            _log.error("fault in the command", exc_info=error)
+            code, line, stack = 1, described(error), None
+        else:
+            return
+        if log_format is LogFormat.JSON:
+            _log.error(one_line(line), exit_code=code, exc_info=stack)
+        else:
+            say(line)
+        raise typer.Exit(code)
+
+
+def say(line: str) -> None:
+    """Say why the command ends, in one line on standard error."""
+    try:
+        print(f"genstage: {one_line(line)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
+    except OSError:
+        return  # nobody listens; the exit code says it

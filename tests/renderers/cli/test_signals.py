@@ -1,0 +1,90 @@
+import os
+import signal
+
+import pytest
+
+from renderers.cli.errors import Interrupted
+from renderers.cli.signals import Signals
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class HardEndError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def hard_end(monkeypatch):
+    """The end at once, as an exception."""
+
+    def end(code):
+        raise HardEndError(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+
+
+@pytest.fixture(autouse=True)
+def usual_handlers():
+    """The handlers of a fresh Python process, whatever started the tests."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_the_first_signal_raises(number):
+    with Signals() as signals:
+        with pytest.raises(Interrupted) as caught:
+            signal.raise_signal(number)
+        assert signals.received == number
+    assert caught.value.signal == number
+
+
+def test_held_signals_are_only_noted():
+    with Signals() as signals:
+        with signals.held():
+            signal.raise_signal(signal.SIGINT)
+            assert signals.received == signal.SIGINT
+        with pytest.raises(Interrupted):
+            signals.check()
+
+
+def test_without_a_signal_a_check_passes():
+    with Signals() as signals:
+        signals.check()
+        assert signals.received is None
+
+
+def test_after_holding_signals_raise_again():
+    with Signals() as signals:
+        with signals.held():
+            pass
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_ends_at_once(number, code):
+    with Signals() as signals, signals.held():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(HardEndError) as caught:
+            signal.raise_signal(number)
+    assert caught.value.args == (code,)
+
+
+def test_the_handlers_of_before_come_back():
+    before = [signal.getsignal(number) for number in ENDING]
+    with Signals():
+        assert all(signal.getsignal(number) not in before for number in ENDING)
+    assert [signal.getsignal(number) for number in ENDING] == before
+
+
+def test_an_ignored_signal_stays_ignored():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Signals() as signals:
+        signal.raise_signal(signal.SIGHUP)
+        assert signals.received is None
