@@ -34,8 +34,9 @@ R = TypeVar("R")
 class Run(Generic[R]):
     """A run of a pipeline; made by :meth:`genstage.pipeline.Pipeline.run`. Safe to use from any thread.
 
-    As a context manager: leaving the block waits for the end and raises what :meth:`wait` raises; leaving
-    it by an exception, Ctrl-C too, stops the run first.
+    As a context manager: leaving the block waits for the end and raises what :meth:`wait` raises, unless the
+    block itself has stopped the run or has been told already; leaving it by an exception, Ctrl-C too, stops
+    the run first.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Run(Generic[R]):
         self._begun = time.monotonic()
         self._took_s: float | None = None
         self._outcome: Future[Outcome[R]] = Future()
+        self._told = False
         supervisors: list[RunSupervisor[R]] = []
         started: Future[Reason | None] = Future()
 
@@ -95,6 +97,7 @@ class Run(Generic[R]):
             raise CallTimeoutError(self.name, timeout_s or 0.0) from error
         if outcome.state == "completed":
             return cast("R", outcome.value)
+        self._told = True
         cause = next((one.exception for one in outcome.failures if one.exception is not None), None)
         raise PipelineError(self.name, outcome.failures) from cause
 
@@ -110,6 +113,7 @@ class Run(Generic[R]):
         Raises:
             CallTimeoutError: It has not ended in time; it goes on ending.
         """
+        self._told = True
         self._actor.tell(Stop(Shutdown()))
         try:
             self._outcome.result(timeout_s)
@@ -146,7 +150,7 @@ class Run(Generic[R]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is None:
+            if error is None and not self._told:
                 self.wait()
         finally:
             self.close()

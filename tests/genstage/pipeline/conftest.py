@@ -1,0 +1,121 @@
+import threading
+
+import pytest
+
+from genstage import Consumer, Edge, Finish, Graph, Node, Producer, ProducerConsumer
+
+
+class Numbers(Producer):
+    """Emits 0 to end - 1, at most five at a time, then finishes."""
+
+    def __init__(self, end, trap):
+        self.next, self.end, self.trap = 0, end, trap
+
+    def init(self):
+        self.trap("init")
+
+    def handle_demand(self, demand):
+        first, self.next = self.next, min(self.next + min(demand, 5), self.end)
+        self.owed = demand - (self.next - first)
+        return self.emit(range(first, self.next))
+
+    def handle_info(self, message):
+        return self.handle_demand(message)
+
+    def emit(self, events):
+        for event in events:
+            self.trap(event)
+        if self.next == self.end:
+            self.trap("end")
+            return Finish(events)
+        if self.owed:
+            self.stage.send(self.owed)
+        return events
+
+
+class Through(ProducerConsumer):
+    """Passes events on."""
+
+    def __init__(self, trap):
+        self.trap = trap
+
+    def init(self):
+        self.trap("init")
+
+    def handle_events(self, events, _):
+        for event in events:
+            self.trap(event)
+        return events
+
+    def handle_cancel(self, cancellation, _):
+        if cancellation.kind == "finish":
+            self.trap("end")
+
+
+class Collect(Consumer):
+    """Keeps events."""
+
+    def __init__(self, trap, into):
+        self.trap, self.into = trap, into
+
+    def init(self):
+        self.into.clear()
+        self.trap("init")
+
+    def handle_events(self, events, _):
+        for event in events:
+            self.trap(event)
+            self.into.append(event)
+
+    def handle_cancel(self, cancellation, _):
+        if cancellation.kind == "finish":
+            self.trap("end")
+
+
+class Line:
+    """numbers → through → left and right, with a trap that can be set in each of them.
+
+    A trap is called for ``init``, for each event and for ``end``.
+    """
+
+    STAGES = ("numbers", "through", "left", "right")
+
+    def __init__(self, end=40):
+        self.end = end
+        self.traps = dict.fromkeys(self.STAGES, lambda _: None)
+        self.left = []
+        self.right = []
+
+    def graph(self):
+        def trap(name):
+            return lambda moment: self.traps[name](moment)  # noqa: PLW0108 - the trap may change
+
+        def collect(name, into):
+            return Node(name, lambda: Collect(trap(name), into), blocking=True)
+
+        return Graph(
+            (
+                Node("numbers", lambda: Numbers(self.end, trap("numbers"))),
+                Node("through", lambda: Through(trap("through"))),
+                collect("left", self.left),
+                collect("right", self.right),
+            ),
+            (
+                Edge("through", "numbers", {"max_demand": 8, "min_demand": 4}),
+                Edge("left", "through", {"max_demand": 4}),
+                Edge("right", "through", {"max_demand": 4}),
+            ),
+        )
+
+
+@pytest.fixture
+def line():
+    return Line()
+
+
+@pytest.fixture
+def gate():
+    """Something to block on, opened at the end of the test at the latest."""
+    event = threading.Event()
+    yield event
+    event.set()

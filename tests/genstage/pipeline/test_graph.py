@@ -1,0 +1,67 @@
+import pytest
+
+from genstage import Consumer, Edge, Graph, GraphError, Node, Producer, ProducerConsumer
+
+
+def nodes(*names):
+    return tuple(Node(name, Producer) for name in names)
+
+
+def names(graph):
+    return [node.name for node in graph.consumers_first()]
+
+
+def test_consumers_come_before_all_they_subscribe_to():
+    graph = Graph(nodes("a", "b", "c", "d"), (Edge("b", "a"), Edge("c", "a"), Edge("d", "b"), Edge("d", "c")))
+
+    order = names(graph)
+
+    assert order[0] == "d"
+    assert order[-1] == "a"
+    assert set(order) == {"a", "b", "c", "d"}
+
+
+def test_the_order_is_the_same_each_time():
+    edges = tuple(Edge(sink, "source") for sink in "vwxyz")
+    assert names(Graph(nodes("source", *"vwxyz"), edges)) == [*"vwxyz", "source"]
+
+
+def test_sources_subscribe_to_nobody():
+    graph = Graph(nodes("a", "b", "c"), (Edge("c", "a"), Edge("c", "b")))
+    assert graph.sources() == ("a", "b")
+
+
+def test_a_single_node_needs_no_edge():
+    assert names(Graph(nodes("alone"), ())) == ["alone"]
+
+
+@pytest.mark.parametrize(
+    ("of", "edges", "node", "problem"),
+    [
+        (("a", "a"), (), "a", "occurs 2 times; give each node its own name"),
+        (("a", "b"), (Edge("b", "x"),), "x", "is named by an edge, but there are only a, b"),
+        (
+            ("a", "b", "c"),
+            (Edge("b", "a"),),
+            "c",
+            "is not connected to any other; add an edge or leave it out",
+        ),
+        (("a", "b"), (Edge("a", "b"), Edge("b", "a")), "a", "is in a cycle: a -> b -> a"),
+    ],
+)
+def test_a_wrong_graph_is_refused_with_the_name_of_the_node(of, edges, node, problem):
+    with pytest.raises(GraphError) as caught:
+        Graph(nodes(*of), edges)
+
+    assert caught.value.node == node
+    assert caught.value.problem == problem
+
+
+def test_an_instance_is_refused_with_what_to_write_instead():
+    class Doubler(ProducerConsumer[int, int]):
+        pass
+
+    with pytest.raises(
+        GraphError, match=r"node 'double': .*lambda: Doubler\(\.\.\.\), got 'a Doubler object'"
+    ):
+        Graph((Node("double", Doubler()), Node("sum", Consumer)), (Edge("sum", "double"),))
