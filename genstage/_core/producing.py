@@ -33,6 +33,7 @@ from genstage._core.subscription import Cancellation, Subscription
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from genstage._core.buffer import Taken
     from genstage._core.messages import Peer, Subscribe, Tag
     from genstage._core.options import StageOptions
     from genstage._core.reasons import (
@@ -244,33 +245,34 @@ class Producing:
 
     def _serve(self, demand: int, *, replay: bool = False) -> int:
         """Serve demand from the buffer; returns what is left of it."""
-        while True:
-            taken = self.buffer.take(demand if replay else min(demand, self.dispatcher.room()))
-            if taken is None:
-                return demand
-            demand -= len(taken.events)
-            if not self._offer(taken.events, taken.infos, replay=replay):
-                return demand
+        while (
+            taken := self.buffer.take(demand if replay else min(demand, self.dispatcher.room()))
+        ) is not None:
+            refused = self._offer(taken, replay=replay)
+            demand -= len(taken.events) - refused
+            if refused:
+                break
+        return demand
 
     def _drain(self) -> None:
         """Hand out what the dispatcher has room for beyond the new demand."""
         while (taken := self.buffer.take(self.dispatcher.room())) is not None:
-            before = len(self.buffer)
-            done = self._offer(taken.events, taken.infos)
-            self.dispatcher.drained(len(taken.events) - (len(self.buffer) - before))
-            if not done:
-                return
+            refused = self._offer(taken)
+            self.dispatcher.drained(len(taken.events) - refused)
+            if refused:
+                break
 
-    def _offer(self, events: Sequence[Any], infos: Sequence[Any], *, replay: bool = False) -> bool:
-        left = self.dispatcher.dispatch(events) if events else ()
+    def _offer(self, taken: Taken, *, replay: bool = False) -> int:
+        """Dispatch what was taken from the buffer; returns how much had to be put back."""
+        left = self.dispatcher.dispatch(taken.events) if taken.events else ()
         if left and not replay:
-            self.buffer.put_back(left, infos)
-            return False
+            self.buffer.put_back(left, taken.infos)
+            return len(left)
         if left:
             self._keep(left)
-        for info in infos:
+        for info in taken.infos:
             self._release(info)
-        return True
+        return 0
 
     def _keep(self, events: Sequence[Any]) -> None:
         """Put events at the end of the buffer."""

@@ -170,7 +170,7 @@ def test_a_selector_filters_and_what_it_rejects_is_asked_for_again():
 
 def test_consumers_cannot_change_what_the_others_get():
     class Keeping(Link):
-        def deliver(self, peer, tag, events):
+        def deliver(self, _peer, _tag, events):
             self.done.append(events)
 
     dispatcher, link = BroadcastDispatcher(), Keeping()
