@@ -24,7 +24,9 @@ defmodule $module do
 
   @doc "The title of the report."
   @spec title() :: String.t()
-  def title, do: $title
+  def title do
+    $title
+  end
 
   @doc "What the template needs besides the rows: the columns and the number of rows."
   @spec assigns() :: %{columns: [map()], row_count: non_neg_integer()}
