@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from genstage.errors import GenstageError, PipelineError
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_report"]
 
-_GLANCE_S = 0.1  # between two looks at signals and statistics
-_STOP_S = 5.0
+_GLANCE_S = 0.1  # between two looks at the statistics
 _ACTIVITIES = {"finalizing": "finishing", "publishing": "publishing"}
 
 _log = get_logger("renderers.cli.running")
@@ -48,7 +48,7 @@ def run_report(
         out: The folder for it.
         origin: What the definition came from, as the user knows it.
         show: Told how far the run is, some times a second.
-        signals: Entered; the first signal stops the run in order.
+        signals: Entered; the first one stops the run in order.
 
     Raises:
         InputError: The run could not begin; nothing was written.
@@ -65,9 +65,10 @@ def run_report(
 
 
 def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
-    while signals.received is None:
+    while True:
         try:
-            return run.wait(timeout_s=_GLANCE_S)
+            with signals.awaited():
+                return run.wait(timeout_s=_GLANCE_S)
         except TimeoutError:
             statistics = run.statistics()
             activity = _ACTIVITIES.get(statistics.state, "reading")
@@ -75,11 +76,12 @@ def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
         except GenstageError as error:
             _log_stacks(error)
             raise RunError(reason_of(error)) from error
-    with suppress(TimeoutError):  # a stage that does not listen; the end of the process is the end of it
-        run.stop(timeout_s=_STOP_S)
-    if run.statistics().state == "completed":  # the signal came too late: the outputs are whole
-        return run.wait()
-    raise Interrupted(signals.received)
+        except Interrupted as interrupted:
+            _log.info("stopping", signal=signal.Signals(interrupted.signal).name)
+            run.stop()
+            if run.statistics().state == "completed":  # it came too late: the outputs are whole
+                return run.wait()
+            raise
 
 
 def _log_stacks(error: GenstageError) -> None:

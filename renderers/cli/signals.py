@@ -50,21 +50,27 @@ class Signals:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Only note a signal, for code that looks at :attr:`received` and must not be torn out of a step."""
+        """Only note a signal, for code that must not be torn out of a step."""
         self._held = True
         try:
             yield
         finally:
             self._held = False
 
-    def check(self) -> None:
-        """Raise what was noted.
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Within :meth:`held`, raise at once after all, also what was noted before: for waiting.
 
         Raises:
             Interrupted: A signal has come.
         """
-        if self.received is not None:
-            raise Interrupted(self.received)
+        self._held = False
+        try:
+            if self.received is not None:
+                raise Interrupted(self.received)
+            yield
+        finally:
+            self._held = True
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:

@@ -19,9 +19,9 @@ def table():
 def test_what_is_no_terminal_gets_whole_lines(capsys, table):
     print_result(table, "done")
     assert capsys.readouterr().out == (
-        "Name               File\n"
-        f"pdf [bold] :smile: {'/a/very/long/path' * 10}\n"
-        "html               x\n"
+        "Name                File\n"
+        f"pdf [bold] :smile:  {'/a/very/long/path' * 10}\n"
+        "html                x\n"
         "done\n"
     )  # fmt: skip
 

@@ -45,18 +45,31 @@ def test_the_first_signal_raises(number):
 
 
 def test_held_signals_are_only_noted():
-    with Signals() as signals:
-        with signals.held():
-            signal.raise_signal(signal.SIGINT)
-            assert signals.received == signal.SIGINT
+    with Signals() as signals, signals.held():
+        signal.raise_signal(signal.SIGINT)
+        assert signals.received == signal.SIGINT
+
+
+def test_waiting_raises_what_was_noted():
+    with Signals() as signals, signals.held():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted) as caught, signals.awaited():
+            pytest.fail("waited all the same")
+    assert caught.value.signal == signal.SIGINT
+
+
+def test_waiting_is_ended_by_a_signal_and_then_they_are_held_again():
+    with Signals() as signals, signals.held():
+        with signals.awaited():
+            pass
+        signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Interrupted):
-            signals.check()
+            signals.awaited().__enter__()
 
 
-def test_without_a_signal_a_check_passes():
-    with Signals() as signals:
-        signals.check()
-        assert signals.received is None
+def test_waiting_is_torn_by_a_signal():
+    with Signals() as signals, signals.held(), pytest.raises(Interrupted), signals.awaited():
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_after_holding_signals_raise_again():
