@@ -10,9 +10,9 @@ import sqlite3
 import stat
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 from operator import eq, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +113,11 @@ class SqliteSource:
             with explaining(self.database, connection):
                 connection.execute("BEGIN")
                 names = self._names(connection)
-                key_of = self._key_function(connection, names)
+                keys = self._keys(connection, names)
                 if after is not None:
                     self._check_position(connection, after)
                 rows = self._select(connection, after)
-                return SqliteCursor(self, connection, rows, names, key_of)
+                return SqliteCursor(self, connection, rows, names, keys)
         except BaseException:
             connection.close()
             raise
@@ -199,10 +199,8 @@ class SqliteSource:
         """The query's columns without its rows: the inner limit keeps SQLite from preparing any of them."""
         return f"(SELECT * FROM (SELECT * FROM {self._table} LIMIT -1) LIMIT 0)"
 
-    def _key_function(
-        self, connection: sqlite3.Connection, names: Sequence[str]
-    ) -> Callable[[Sequence[Any]], Any]:
-        """What makes two records with the same key, as the database compares it, equal in Python."""
+    def _keys(self, connection: sqlite3.Connection, names: Sequence[str]) -> _Keys:
+        """Ask the database how it compares the key columns."""
         columns = ", ".join(map(quoted, self.key))
         questions = ", ".join(f"{quoted(name)} = 'A', {quoted(name)} = 'a '" for name in self.key)
         letters = ", ".join(["'a'"] * len(self.key))
@@ -212,11 +210,7 @@ class SqliteSource:
             self.parameters,
         ).fetchone()
         places = [names.index(name) for name in self.key]
-        folds = [_COLLATIONS[answers[place : place + 2]] for place in range(0, len(answers), 2)]
-        if not any(folds):
-            return itemgetter(*places)
-        columns_of = list(zip(places, folds, strict=True))
-        return lambda row: tuple(fold(row[place]) if fold else row[place] for place, fold in columns_of)
+        return _Keys(places, [_COLLATIONS[answers[at : at + 2]] for at in range(0, len(answers), 2)])
 
     def _check_position(self, connection: sqlite3.Connection, after: Sequence[Any]) -> None:
         """Refuse a position that is not one record: the others would be lost."""
@@ -253,16 +247,16 @@ class SqliteCursor:
         connection: sqlite3.Connection,
         rows: sqlite3.Cursor,
         names: tuple[str, ...],
-        key_of: Callable[[Sequence[Any]], Any],
+        keys: _Keys,
     ) -> None:
         self.names = names
         self._source = source
         self._connection = connection
-        self._key_of = key_of
+        self._keys = keys
         self._rows = rows
         self._ahead: list[tuple[Any, ...]] = []  # fetched, but beyond the size of the batch before
         self._mean_bytes = 0  # of the rows of the last piece; 0 before the first
-        self._last_key: Any = object()  # equal to no key
+        self._last: list[tuple[Any, ...]] = []  # the row before, if there is one
 
     def fetch(self, count: int, size_bytes: int) -> list[tuple[Any, ...]]:
         """Read on.
@@ -292,11 +286,16 @@ class SqliteCursor:
                     piece = piece[:fit]
                 left -= size
                 rows += piece
-        self._check_keys(rows)
+        repeated = self._keys.repeated([*self._last, *rows])
+        if repeated:
+            raise duplicate(self._source.database, self._source.key, repeated)
+        self._last = rows[-1:]
         return rows
 
     def close(self) -> None:
         """Let go of the database; allowed more than once."""
+        with suppress(sqlite3.ProgrammingError):  # it was closed before
+            self._rows.close()  # an open statement would keep the file open and the snapshot locked
         self._connection.close()
 
     def _piece(self, most: int, left: int) -> list[tuple[Any, ...]]:
@@ -308,14 +307,34 @@ class SqliteCursor:
             return piece
         return self._rows.fetchmany(size)
 
-    def _check_keys(self, rows: list[tuple[Any, ...]]) -> None:
-        keys = [self._last_key, *map(self._key_of, rows)]
-        if any(map(eq, keys, islice(keys, 1, None))):
-            place = next(place for place, key in enumerate(keys[1:]) if key == keys[place])
-            row = dict(zip(self.names, rows[place], strict=True))
-            key = self._source.key
-            raise duplicate(self._source.database, key, [row[name] for name in key])
-        self._last_key = keys[-1]
+
+class _Keys:
+    """The keys of rows: equal if the database says so, not only if Python does.
+
+    Args:
+        places: Of the key columns in a row.
+        folds: What makes texts of the column that are equal in the database equal in Python; ``None`` if they
+            are anyway.
+    """
+
+    def __init__(self, places: Sequence[int], folds: Sequence[Callable[[Any], Any] | None]) -> None:
+        self._columns = list(zip(places, folds, strict=True))
+
+    def repeated(self, rows: Sequence[Sequence[Any]]) -> tuple[Any, ...] | None:
+        """The key of a row that is that of the row before, too; the first such."""
+        # One column is enough to see that most keys differ; the last is the most likely one.
+        place, fold = self._columns[-1]
+        last = list(map(itemgetter(place), rows))
+        if fold:
+            last = list(map(fold, last))
+        if not any(map(eq, last, islice(last, 1, None))):
+            return None
+        keys = [self._of(row) for row in rows]
+        same = (after for before, after in pairwise(zip(keys, rows, strict=True)) if before[0] == after[0])
+        return next((tuple(row[place] for place, _ in self._columns) for _, row in same), None)
+
+    def _of(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(fold(row[place]) if fold else row[place] for place, fold in self._columns)
 
 
 def _size(rows: list[tuple[Any, ...]]) -> int:

@@ -53,19 +53,25 @@ def explaining(database: str, connection: sqlite3.Connection | None = None) -> I
         raise SourceError(database, one_line(str(error))) from error
 
 
+_WAL = "cannot be opened: in WAL mode its folder must be writable"
 _ANSWERS = {
     sqlite3.SQLITE_BUSY: "is locked: another program is writing to it; try again when that has ended",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: in WAL mode its folder must be writable",
+    sqlite3.SQLITE_CANTOPEN: _WAL,
     sqlite3.SQLITE_NOTADB: "is not an SQLite database",
-    sqlite3.SQLITE_READONLY: "was left in the middle of a change: open it once for writing to repair it",
+    sqlite3.SQLITE_READONLY: _WAL,
+    sqlite3.SQLITE_READONLY_ROLLBACK: (
+        "was left in the middle of a change: open it once for writing to repair it"
+    ),
 }
 
 
 def _explained(error: Exception, connection: sqlite3.Connection | None) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of the code are details
+    detailed: int = getattr(error, "sqlite_errorcode", 0)
+    code = detailed & 0xFF
     text = str(error)
-    if code in _ANSWERS:
-        return _ANSWERS[code]
+    answer = _ANSWERS.get(detailed, _ANSWERS.get(code))
+    if answer:
+        return answer
     if connection is not None and text.startswith("no such table"):
         found = connection.execute(
             "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
