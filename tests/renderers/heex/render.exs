@@ -19,6 +19,11 @@ if Code.ensure_loaded?(Phoenix.LiveView) do
   {:ok, socket} = live.mount(%{}, %{}, struct!(Phoenix.LiveView.Socket, private: private))
   write.("live.html", live.render(socket.assigns))
 
+  # The reader scrolls to the end, and the browser asks once more than there is.
+  more = fn socket -> live.handle_event("more", %{}, socket) |> elem(1) end
+  ended = Stream.iterate(socket, more) |> Enum.find(&(&1.assigns.position == nil)) |> more.()
+  write.("scrolled.html", live.render(ended.assigns))
+
   rows = Enum.map(data.rows(), &elem(&1, 1))
 
   for size <- [1, 7, 10_000] do

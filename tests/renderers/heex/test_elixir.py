@@ -86,8 +86,11 @@ def test_the_compiler_renders_the_rows(make_heex, tmp_path, report, records):
     assert rows == expected[:200]
     assert live.find(".//tbody").get("phx-update") == "stream"
     assert live.find(".//tbody").get("phx-viewport-bottom") == ("more" if len(expected) > 200 else None)
+    scrolled, rows = shown_rows(tmp_path / "scrolled.html")
+    assert rows == expected
+    assert scrolled.find(".//tbody").get("phx-viewport-bottom") is None
     assert {*whole.find(".//tbody").attrib} == {"id"}
-    for tree in (whole, live):
+    for tree in (whole, live, scrolled):
         assert tree.find(".//h1").text == made.assigns()["title"]
         labels = [column["label"] for column in made.assigns()["columns"]]
         assert [head.text for head in tree.findall(".//thead/tr/th")] == labels
