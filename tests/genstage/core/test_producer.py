@@ -279,7 +279,9 @@ def test_a_call_can_be_answered_later_or_with_the_end(bench):
     assert producer.port.replies == [("caller", "last")]
 
 
-@pytest.mark.parametrize("value", ["text", b"bytes", 42, {"a": 1}, iter([])], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["text", b"bytes", 42, {"a": 1}, iter([])], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_sequence_of_events_ends_the_stage(bench, value):
     producer = bench("producer", handle_demand=lambda _: value)
     producer.subscribe(1)
