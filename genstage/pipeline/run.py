@@ -95,6 +95,7 @@ class Run(Generic[R]):
             outcome = self._outcome.result(timeout_s)
         except FutureTimeoutError as error:
             raise CallTimeoutError(self.name, timeout_s or 0.0) from error
+        self._close_private()
         if outcome.state == "completed":
             return cast("R", outcome.value)
         self._told = True
@@ -119,6 +120,7 @@ class Run(Generic[R]):
             self._outcome.result(timeout_s)
         except FutureTimeoutError as error:
             raise CallTimeoutError(self.name, timeout_s or 0.0) from error
+        self._close_private()
 
     def statistics(self) -> PipelineStatistics:
         """Figures of this moment, or of the end; never blocks."""
@@ -136,6 +138,9 @@ class Run(Generic[R]):
         """Stop the run if it has not ended, and the runtime if it is this run's own."""
         if not self._outcome.done():
             self.stop()
+        self._close_private()
+
+    def _close_private(self) -> None:
         if self._private is not None:
             self._private.close()
 

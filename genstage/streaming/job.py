@@ -122,6 +122,8 @@ def stream(
     Raises:
         OptionError: An option is out of range.
     """
+    check_count("chunk_records", chunk_records, 1)
+    check_count("chunk_bytes", chunk_bytes, 1)
     folder = Path(out)
 
     def open_job() -> _StreamJob:
@@ -139,8 +141,8 @@ def stream(
             RunFolder(folder, name),
             begun=begun,
             clock=clock,
-            chunk_records=check_count("chunk_records", chunk_records, 1),
-            chunk_bytes=check_count("chunk_bytes", chunk_bytes, 1),
+            chunk_records=chunk_records,
+            chunk_bytes=chunk_bytes,
         )
 
     return Pipeline(name, open_job, max_restarts=max_restarts, shutdown_s=shutdown_s)
@@ -154,6 +156,13 @@ class _Attempt:
     positions: dict[str, int] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[Path, Path]] = field(default_factory=dict)
+    outputs: list[FileOutput] = field(default_factory=list)
+
+    def end(self) -> None:
+        """Close its files, also those of a stage that was killed and could not do it itself."""
+        self.fence.drop()
+        for output in self.outputs:
+            output.close()
 
 
 class _StreamJob:
@@ -184,7 +193,7 @@ class _StreamJob:
 
     def attempt(self, epoch: int) -> Graph:
         """Begin with nothing written; whatever is left of an earlier attempt can write no more."""
-        self._attempt.fence.drop()
+        self._attempt.end()
         self._attempt = attempt = _Attempt(
             positions=dict.fromkeys((sink.name for sink in self._plan.sinks), 0)
         )
@@ -205,7 +214,9 @@ class _StreamJob:
     def complete(self, restarts: int) -> Summary:
         """Give the files their final names."""
         attempt, plan = self._attempt, self._plan
-        self._folder.publish(attempt.files)
+        names = [sink.name for sink in plan.sinks]
+        self._folder.publish({name: attempt.files[name] for name in names})
+        attempt.end()
         self._folder.remove()
         seconds = self._clock() - self._begun
         records = self.records()
@@ -213,17 +224,19 @@ class _StreamJob:
             records=records,
             seconds=seconds,
             records_per_s=records / seconds if seconds else 0.0,
-            first_bytes_s=MappingProxyType(dict(self._first_bytes_s)),
+            first_bytes_s=MappingProxyType(
+                {name: self._first_bytes_s[name] for name in names if name in self._first_bytes_s}
+            ),
             peak_memory_bytes=self._memory.stop(),
             restarts=restarts,
             failed=0,
             files=MappingProxyType({sink.name: self._out / sink.file for sink in plan.sinks}),
-            results=MappingProxyType(attempt.results),
+            results=MappingProxyType({name: attempt.results[name] for name in names}),
         )
 
     def abandon(self, failures: Sequence[StageFailure]) -> None:  # noqa: ARG002 - the same whatever they are
         """Leave nothing behind; final names stay as they were."""
-        self._attempt.fence.drop()
+        self._attempt.end()
         self._folder.remove()
         self._memory.stop()
 
@@ -250,6 +263,11 @@ class _StreamJob:
     def _node(self, sink: SinkSpec, folder: Path, attempt: _Attempt) -> Node:
         final = self._out / sink.file
 
+        def make_output() -> FileOutput:
+            output = FileOutput(folder, final, attempt.fence, wrote)
+            attempt.outputs.append(output)
+            return output
+
         def wrote() -> None:
             self._first_bytes_s.setdefault(sink.name, self._clock() - self._begun)
 
@@ -264,7 +282,7 @@ class _StreamJob:
             sink.name,
             lambda: Sink(
                 sink.make,
-                lambda: FileOutput(folder, final, attempt.fence, wrote),
+                make_output,
                 moved=moved,
                 finished=finished,
             ),

@@ -99,12 +99,9 @@ class FilePart:
         if not data:
             return 0
         rest = memoryview(data)
-        with self._fence.lock:
-            if self._fence.is_down:
-                raise OutputError(str(self.final), "this attempt is over, nothing more is written")
-            with _mapped(self.final):
-                while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
+        with self._use() as descriptor:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         if not self._size:
             self._wrote()
         self._size += len(data)
@@ -115,8 +112,8 @@ class FilePart:
         end = self._size if size < 0 else min(size, self._size)
         start = 0
         while start < end:
-            with _mapped(self.final):
-                piece = os.pread(self._descriptor, min(chunk_bytes, end - start), start)
+            with self._use() as descriptor:
+                piece = os.pread(descriptor, min(chunk_bytes, end - start), start)
             if not piece:
                 raise OutputError(str(self.final), "the file is shorter than what was written to it")
             yield piece
@@ -132,10 +129,20 @@ class FilePart:
             os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Give the descriptor back; allowed more than once."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        """Give the descriptor back; allowed more than once, and from any thread once the fence is down."""
+        with self._fence.lock:
+            descriptor, self._descriptor = self._descriptor, -1
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    @contextmanager
+    def _use(self) -> Iterator[int]:
+        """The descriptor, which stays open and in this attempt's hands meanwhile."""
+        with self._fence.lock:
+            if self._fence.is_down or self._descriptor < 0:
+                raise OutputError(str(self.final), "this attempt is over, its files are closed")
+            with _mapped(self.final):
+                yield self._descriptor
 
 
 class FileOutput:
@@ -275,8 +282,15 @@ class RunFolder:
             files: Per sink, written file → final name; the main file last.
 
         Raises:
-            OutputError: A file could not be renamed.
+            OutputError: Two sinks want the same name: nothing is renamed then. Or a file cannot be renamed.
         """
+        owners: dict[Path, str] = {}
+        for sink_name, sink in files.items():
+            for final in sink.values():
+                if final in owners:
+                    both = f"{owners[final]!r} and {sink_name!r}"
+                    raise OutputError(str(final), f"is written by two sinks, {both}")
+                owners[final] = sink_name
         for sink in files.values():
             *companions, (main, final) = sink.items()
             if companions:
