@@ -237,6 +237,7 @@ def sample(
         if file.exists():
             raise InputError("FILE", f"{file} exists already: remove it or choose another name")
         make_sample(file, rows=rows, seed=seed, option="FILE", here=here)
+        here.signals.hold()  # it is there now
         print_result(f"{file}: {rows:,} invoice lines, {size_text(file.stat().st_size)}")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
 
 from rich.console import Console
+
+from renderers.cli.errors import RunError
 
 __all__ = ["StreamConsole", "print_result"]
 
@@ -26,17 +29,27 @@ def print_result(*results: Any) -> None:
 
     Args:
         results: What rich can print, one below the other.
+
+    Raises:
+        RunError: It cannot be written there.
     """
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _UNBOUND  # lines are for programs, too: nothing is folded
-    with console.capture() as captured:
-        for result in results:
-            console.print(result)
-    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    terminal = sys.stdout.isatty()
+    text = io.StringIO()
+    console = Console(
+        file=text,
+        force_terminal=terminal,
+        width=None if terminal else _UNBOUND,  # elsewhere lines are for programs, too: nothing is folded
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for result in results:
+        console.print(result)
     try:
-        sys.stdout.write(text)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python itself flushes at the end, and would complain.
+    except OSError as error:
+        # Python itself flushes at the end, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise RunError(f"standard output: {error.strerror}") from error

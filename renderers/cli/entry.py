@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from typer.main import get_command
-
-from renderers.cli.app import app
-from renderers.cli.errors import Interrupted
-from renderers.cli.session import say
+from renderers.cli.errors import Interrupted, say
 from renderers.cli.signals import Signals
 
 if TYPE_CHECKING:
@@ -28,15 +26,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a title need not fit the terminal's encoding
+    _set_up_streams()
     try:
         with Signals() as signals:
+            # After the signals have been taken over, because it loads for a moment.
+            from typer.main import get_command  # noqa: PLC0415
+
+            from renderers.cli.app import app  # noqa: PLC0415
+
             code: int | None = get_command(app).main(
                 arguments, prog_name="genstage", standalone_mode=False, obj=signals
             )
     except Interrupted as error:  # before or after a command's own part
         return error.exit_code
+    except OSError as error:  # help or version could not be written
+        say(f"standard output: {error.strerror}")
+        return 1
     except Exception as error:
         problem = _usage_problem(error)
         if problem is None:
@@ -44,6 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(problem)
         return 2
     return code or 0
+
+
+def _set_up_streams() -> None:
+    # A closed one would be reopened as the next file that is opened, which could be an output.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a title need not fit the terminal's encoding
 
 
 def _usage_problem(error: Exception) -> str | None:

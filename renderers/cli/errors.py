@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 from genstage.errors import GenstageError, OptionError, OutputError, PipelineError, SourceError
 from renderers.errors import RegistryError, ReportError
 
@@ -57,17 +60,22 @@ class Interrupted(BaseException):
     """A signal asked the command to end; like ``KeyboardInterrupt`` no ``except Exception`` holds it up.
 
     Args:
-        signal: Its number.
+        number: Of the signal.
     """
 
-    def __init__(self, signal: int) -> None:
-        super().__init__(signal)
-        self.signal = signal
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def name(self) -> str:
+        """Its name, such as ``SIGINT``."""
+        return signal.Signals(self.number).name
 
     @property
     def exit_code(self) -> int:
         """What a shell would show for a process that the signal had killed."""
-        return 128 + self.signal
+        return 128 + self.number
 
 
 def one_line(text: str) -> str:
@@ -127,3 +135,11 @@ def described(error: BaseException) -> str:
         return text
     name = type(error).__name__
     return f"{name}: {text}" if text else name
+
+
+def say(line: str) -> None:
+    """Say why the command ends, in one line on standard error."""
+    try:
+        print(f"genstage: {one_line(line)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
+    except OSError:
+        return  # nobody listens; the exit code says it

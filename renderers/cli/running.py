@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,8 @@ def run_report(
         RunError: It failed; no final file was written.
         Interrupted: A signal ended it; no final file was written.
     """
-    with signals.held(), ExitStack() as stack:
+    signals.hold()
+    with ExitStack() as stack:
         try:
             run = stack.enter_context(render(report, source, out=out, formats=formats).run())
         except GenstageError as error:
@@ -77,7 +77,7 @@ def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
             _log_stacks(error)
             raise RunError(reason_of(error)) from error
         except Interrupted as interrupted:
-            _log.info("stopping", signal=signal.Signals(interrupted.signal).name)
+            _log.info("stopping", signal=interrupted.name)
             run.stop()
             if run.statistics().state == "completed":  # it came too late: the outputs are whole
                 return run.wait()

@@ -11,7 +11,7 @@ import typer
 
 from genstage.logger import get_logger
 from renderers.cli.console import StreamConsole
-from renderers.cli.errors import InputError, Interrupted, RunError, described, one_line
+from renderers.cli.errors import InputError, Interrupted, RunError, described, one_line, say
 from renderers.cli.logs import LogFormat, LogLevel, logging_to
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from renderers.cli.signals import Signals
 
-__all__ = ["Session", "say", "session"]
+__all__ = ["Session", "session"]
 
 _log = get_logger("renderers.cli")
 
@@ -64,7 +64,7 @@ def session(
         except RunError as error:
             code, line, stack = 1, error.reason, error.__cause__
         except Interrupted as error:
-            code, line, stack = error.exit_code, "stopped by a signal: no output was written", None
+            code, line, stack = error.exit_code, f"stopped by {error.name}: no output was written", None
         except Exception as error:  # noqa: BLE001 - a fault in the command itself ends in one line, too
             _log.error("fault in the command", exc_info=error)
             code, line, stack = 1, described(error), None
@@ -75,11 +75,3 @@ def session(
         else:
             say(line)
         raise typer.Exit(code)
-
-
-def say(line: str) -> None:
-    """Say why the command ends, in one line on standard error."""
-    try:
-        print(f"genstage: {one_line(line)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
-    except OSError:
-        return  # nobody listens; the exit code says it

@@ -21,7 +21,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Signals:
     """Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP while it is entered, in the main thread.
 
-    The first raises :class:`Interrupted`, or is only noted while :meth:`held`; the second ends the process
+    The first raises :class:`Interrupted`, or is only noted after :meth:`hold`; the second ends the process
     without further ado. A signal that the process was started to ignore (``nohup``) stays ignored.
 
     Example:
@@ -48,18 +48,13 @@ class Signals:
             signal.signal(number, handler)
         self._before.clear()
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Only note a signal, for code that must not be torn out of a step."""
+    def hold(self) -> None:
+        """From now on only note a signal: what follows must not be torn out of a step."""
         self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
-        """Within :meth:`held`, raise at once after all, also what was noted before: for waiting.
+        """After :meth:`hold`, raise all the same, also what was noted before: for waiting.
 
         Raises:
             Interrupted: A signal has come.
