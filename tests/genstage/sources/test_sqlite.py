@@ -57,6 +57,22 @@ def problem_of(source):
     return caught.value.problem
 
 
+@pytest.fixture
+def seen_statements(monkeypatch):
+    """Call a function with each statement before SQLite runs it."""
+    connect = sqlite3.connect
+
+    def watch(see):
+        def connecting(*args, **options):
+            connection = connect(*args, **options)
+            connection.set_trace_callback(see)
+            return connection
+
+        monkeypatch.setattr(sqlite3, "connect", connecting)
+
+    return watch
+
+
 # -- the recipe -----------------------------------------------------------------------------------------
 
 
@@ -193,6 +209,20 @@ def test_few_rows_are_fetched_ahead_of_the_size(make_database):
             assert not cursor._ahead
 
 
+def test_batches_of_any_limits_join_to_the_whole(make_database):
+    chance = random.Random(3)
+    path = make_database("CREATE TABLE texts (id INTEGER PRIMARY KEY, content TEXT)")
+    texts = ["x" * int(10 ** chance.uniform(0, 4)) for _ in range(300)]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany("INSERT INTO texts VALUES (?, ?)", enumerate(texts))
+    for _ in range(20):
+        found = []
+        with opened(source_of(path, "SELECT * FROM texts")) as cursor:
+            while batch := cursor.fetch(chance.randint(1, 40), int(10 ** chance.uniform(0, 5))):
+                found += batch
+        assert found == list(enumerate(texts))
+
+
 def test_each_cursor_is_on_its_own_and_in_its_own_thread(make_database):
     source = source_of(make_database(LINES), "SELECT id FROM lines")
     found = []
@@ -225,6 +255,19 @@ def test_a_cursor_reads_one_snapshot(make_database):
             assert begun.fetch(9, ALL) == [(3, None), (4, 40), (5, 50), (6, 60), (7, 70)]
             assert [row[0] for row in unread.fetch(9, ALL)] == [1, 2, 3, 4, 5, 6, 7]
         assert [row[0] for row in rows_of(source, [2])] == [3, 5, 6, 7, 8]
+
+
+def test_the_checks_see_the_same_snapshot(make_database, seen_statements):
+    path = make_database("PRAGMA journal_mode = WAL;" + LINES)
+    with closing(sqlite3.connect(path)) as writer:
+
+        def write(statement):
+            if "ORDER BY" in statement:  # the checks are done
+                writer.executescript("DELETE FROM lines")
+
+        seen_statements(write)
+        assert [row[0] for row in rows_of(source_of(path))] == [1, 2, 3, 4, 5, 6, 7]
+        assert rows_of(source_of(path)) == []
 
 
 def test_a_closed_cursor_lets_others_write(make_database):
@@ -356,27 +399,14 @@ def test_a_key_that_only_looks_alike_is_taken(make_database, column, values):
 # -- what SQLite does with it ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def statements(monkeypatch):
-    """What is sent to SQLite."""
-    found = []
-    connect = sqlite3.connect
-
-    def connecting(*args, **options):
-        connection = connect(*args, **options)
-        connection.set_trace_callback(found.append)
-        return connection
-
-    monkeypatch.setattr(sqlite3, "connect", connecting)
-    return found
-
-
 @pytest.mark.parametrize("after", [None, ["West", "2024-01", 6], [None, "2024-02", 3], ["East", None, 2]])
-def test_an_index_in_the_order_of_the_key_saves_the_sort(make_database, statements, after):
+def test_an_index_in_the_order_of_the_key_saves_the_sort(make_database, seen_statements, after):
     path = make_database(LINES + "CREATE INDEX in_order ON lines (region, month, id);")
     source = sources.sqlite(path, "SELECT id, month, region FROM lines", key=["region", "month", "id"])
+    statements = []
+    seen_statements(statements.append)
     source.open(after).close()
-    (statement,) = [text for text in statements if "ORDER BY" in text and not text.startswith("--")]
+    (statement,) = [text for text in statements if "ORDER BY" in text]
     with closing(sqlite3.connect(path)) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
     (step,) = plan
