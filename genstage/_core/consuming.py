@@ -49,9 +49,10 @@ class Consuming:
         upstreams: The subscriptions that have not ended, by their tags.
         closed: Whether the stage takes no more events, because its own data has ended.
         events_in: How many events have come in.
+        one_finished: Whether any producer has finished.
     """
 
-    __slots__ = ("_core", "_finish_wanted", "_port", "closed", "events_in", "upstreams")
+    __slots__ = ("_core", "_finish_wanted", "_port", "closed", "events_in", "one_finished", "upstreams")
 
     def __init__(self, core: StageCore) -> None:
         self._core = core
@@ -59,6 +60,7 @@ class Consuming:
         self.upstreams: dict[Tag, Upstream] = {}
         self.closed = False
         self.events_in = 0
+        self.one_finished = False
         self._finish_wanted = False
 
     def subscribe(
@@ -141,7 +143,7 @@ class Consuming:
         if kind != "down":
             self._port.unwatch(upstream.watch)
         if kind == "finish":
-            upstream.finished = True
+            upstream.finished = self.one_finished = True
         else:
             del self.upstreams[tag]
         return upstream

@@ -332,11 +332,8 @@ class StageCore:
 
     def _only_ends(self) -> bool:
         """Whether a producer has finished and no events are queued: what else is needs no demand."""
-        pending = self._pending
-        if isinstance(pending[0], PendingEvents):
-            return False
-        return not any(isinstance(entry, PendingEvents) for entry in pending) and any(
-            isinstance(entry, PendingEnd) and entry.cancellation.kind == "finish" for entry in pending
+        return self._consuming.one_finished and not any(
+            isinstance(entry, PendingEvents) for entry in self._pending
         )
 
     def _work_on_events(self, entry: PendingEvents) -> None:

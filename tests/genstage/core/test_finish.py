@@ -298,6 +298,33 @@ def test_a_crash_that_is_queued_before_the_last_finish_is_a_crash(bench):
     assert not [effect for effect in effects if effect[0] == "finished"]
 
 
+def test_queued_events_of_a_cancelled_producer_hold_the_end_up_too(bench):
+    pc = middle(bench, "p1", "p2")
+    pc.core.consuming.upstreams[102].cancel = "temporary"
+    pc.subscribe(1)
+    pc.events(101, 1)
+    pc.handle(m.Finished("p1", 101))
+    pc.events(102, 2, sender="p2")
+    pc.handle(m.Cancelled("p2", 102, OOPS))
+    pc.ask(1, 1)
+    assert pc.ask(1, 1) == [
+        ("handle_cancel", "finish", Normal(), 101),
+        ("handle_events", [2], 102),
+        ("events", "c1", 1, [2]),
+        ("handle_cancel", "cancel", OOPS, 102),
+        *finished(1),
+        *ENDS,
+    ]
+
+
+def test_an_end_that_waits_is_not_heard_of_twice(bench):
+    pc = middle(bench, "p1")
+    pc.subscribe(1)
+    pc.events(101, 1)
+    pc.handle(m.Finished("p1", 101), m.Finished("p1", 101), m.Cancelled("p1", 101, OOPS))
+    assert pc.ask(1, 2)[2:] == [("handle_cancel", "finish", Normal(), 101), *finished(1), *ENDS]
+
+
 def test_a_temporary_producer_consumer_outlives_its_producer(bench):
     pc = middle(bench, "p1", cancel="temporary")
     assert pc.handle(m.Finished("p1", 101)) == [("handle_cancel", "finish", Normal(), 101)]

@@ -118,10 +118,19 @@ class Node:
             self.network.post(self.me, watcher, m.Down(watch, reason))
 
 
+def number(stage, events):
+    """Write down what a stage makes; the last before the consumers numbers it, so that equals differ."""
+    numbered = list(enumerate(events, len(stage.made)))
+    stage.made += numbered
+    return numbered if stage.last else events
+
+
 class Source:
     """Counts to ``total``, a few events at a time, and finishes."""
 
-    def __init__(self, total, portions, *, late_finish):
+    def __init__(self, total, portions, dispatcher, *, late_finish):
+        self.dispatcher = dispatcher
+        self.made = []
         self.left = deque(range(total))
         self.portions = cycle(portions)
         self.late_finish = late_finish
@@ -130,7 +139,7 @@ class Source:
         self.ticking = False
 
     def init(self):
-        return {"demand": "accumulate", "dispatcher": DemandDispatcher()}
+        return {"demand": "accumulate", "dispatcher": self.dispatcher}
 
     def handle_subscribe(self, _role, _options, _subscription):
         return "automatic"
@@ -150,6 +159,7 @@ class Source:
         events = [self.left.popleft() for _ in range(min(most, self.owed, len(self.left)))]
         self.owed -= len(events)
         self.emitted += len(events)
+        events = number(self, events)
         if not self.left and not self.late_finish:
             self.done = True
             return Finish(events)
@@ -190,10 +200,7 @@ class Middle:
         assert len(events) <= self.batch
         assert origin.producer is not None
         self.taken += len(events)
-        events = [out for event in events for out in self.work(event)]
-        numbered = list(enumerate(events, len(self.made)))
-        self.made += numbered
-        return numbered if self.last else events
+        return number(self, [out for event in events for out in self.work(event)])
 
     def handle_cancel(self, cancellation, subscription):
         if subscription.consumer == self.node.me:
@@ -281,20 +288,22 @@ class World:
         self.plan = plan
         self.network = network = Network()
         self.broadcast = plan["broadcast"]
-        self.source = Source(plan["total"], plan["portions"], late_finish=plan["late_finish"])
+        dispatchers = [DemandDispatcher() for _ in plan["middles"]]
+        dispatchers.append(BroadcastDispatcher() if self.broadcast else DemandDispatcher())
+        self.source = Source(plan["total"], plan["portions"], dispatchers[0], late_finish=plan["late_finish"])
         self.middles = []
         self.sinks = []
         upstream = Node(network, "source", "producer", self.source)
         for index, (work, window) in enumerate(plan["middles"]):
-            last = index == len(plan["middles"]) - 1
-            dispatcher = BroadcastDispatcher() if last and self.broadcast else DemandDispatcher()
-            middle = Middle(WORK[work], dispatcher)
-            middle.last = last
+            middle = Middle(WORK[work], dispatchers[index + 1])
             middle.batch = window["max_demand"] - window["min_demand"]
             self.middles.append(middle)
             node = Node(network, f"middle{index}", "producer_consumer", middle)
             node.core.handle(m.SubscribeTo(upstream.me, window))
             upstream = node
+        for stage in [self.source, *self.middles]:
+            stage.last = stage is upstream.stage
+        self.last = upstream.stage
         for index, sink in enumerate(plan["sinks"]):
             self.sinks.append(Sink(manual=sink["manual"]))
             node = Node(network, f"sink{index}", "consumer", self.sinks[-1])
@@ -316,7 +325,7 @@ class World:
 
     def open(self):
         """Let the source begin: at once, or when all have subscribed."""
-        subscribed = len(self.middles[-1].node.core.producing.consumers)
+        subscribed = len(self.last.node.core.producing.consumers)
         if not self.opened and (not self.plan["early"] or subscribed == len(self.sinks)):
             self.opened = True
             self.network.post(CLOCK, "source", m.SetDemand("forward"))
@@ -346,7 +355,7 @@ class World:
     def check_conservation(self):
         network = self.network
         made = self.source.emitted
-        assert self.source.asked <= sum(network.asked.values())
+        self.check_debt()
         below = self.source.node
         for middle in self.middles:
             flying = sum(len(message.events) for message in network.in_flight(middle.node.me, m.Events))
@@ -364,8 +373,19 @@ class World:
         )
         assert made == sum(len(sink.got) for sink in self.sinks) + flying + len(below.core.producing.buffer)
 
+    def check_debt(self):
+        """The source owes exactly what its dispatcher counts on: nothing is asked for twice, or never."""
+        producing = self.source.node.core.producing
+        if producing.mode == "accumulate" or self.source.done:
+            return
+        dispatcher = self.source.dispatcher
+        if isinstance(dispatcher, BroadcastDispatcher):
+            assert dispatcher._requested == self.source.owed
+        else:
+            assert dispatcher._pending + dispatcher.room() == self.source.owed
+
     def check_order(self):
-        made = self.middles[-1].made
+        made = self.last.made
         for sink in self.sinks:
             if self.broadcast and sink.got:
                 first = sink.got[0][0]
@@ -393,7 +413,7 @@ class World:
         for middle in self.middles:
             assert middle.node.stopped == Normal()
             assert [end.kind for end in middle.ends] == ["finish"]
-        outputs = self.middles[-1].made
+        outputs = self.last.made
         expected = list(range(self.plan["total"]))
         for middle in self.middles:
             expected = [out for event in expected for out in middle.work(event)]
