@@ -27,8 +27,8 @@ REPORT = Report(
         # Widths for A4, where a row of six such columns stays on one line.
         Column("invoice", width=1.6),
         Column("date", format="date", width=1.6),
-        Column("customer", width=2.9),
-        Column("product", width=2.9),
+        Column("customer", width=3.0),
+        Column("product", width=2.8),
         Column("quantity", format="integer", width=1.6),
         Column("amount", format="currency:USD", width=2.0),
     ],

@@ -143,8 +143,9 @@ def _make_customers(database: sqlite3.Connection, count: int, random: Random) ->
     """Each with one address."""
     found = []
     people, addresses = [], []
+    kinds = list(enumerate(vocabulary.CUSTOMER_TYPES, 1))
     for number in range(1, count + 1):
-        kind, (_, discount, net_days) = _pick(list(enumerate(vocabulary.CUSTOMER_TYPES, 1)), random)
+        kind, (_, discount, net_days) = _pick(kinds, random)
         code, _, region, tax, postal_code, cities = _pick(vocabulary.STATES, random)
         name = _customer_name(kind, random)
         phone = f"+1 555 {_below(1000, random):03d} {_below(10_000, random):04d}"

@@ -67,7 +67,7 @@ PLACES = (
 )
 
 TRADES = (
-    *("Architects", "Bakery", "Books", "Brewing Co.", "Cafe", "Clinic", "Dental", "Design", "Electric"),
+    *("Architects", "Bakery", "Books", "Brewing", "Cafe", "Clinic", "Dental", "Design", "Electric"),
     *("Farms", "Fitness", "Florist", "Foods", "Garage", "Hardware", "Hotel", "Interiors", "Law Group"),
     *("Library", "Logistics", "Media", "Motors", "Optics", "Pharmacy", "Plumbing", "Press", "School"),
     *("Software", "Studio", "Travel"),
