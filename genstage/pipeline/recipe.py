@@ -69,20 +69,27 @@ class Pipeline(Generic[R]):
             The run, best used in a ``with`` statement.
 
         Raises:
-            GenstageError: The input is refused: nothing has been started, and nothing is left behind.
+            GenstageError: The input is refused, or the runtime is closed: nothing has been started, and
+                nothing is left behind.
         """
         job = self._open_job()
         private = Runtime(name=self.name) if runtime is None else None
         home = private or runtime
         assert home is not None  # noqa: S101 - one of the two
-        return Run(
-            self.name,
-            job,
-            engine=home._engine,  # noqa: SLF001 - the runtime's own part
-            private=private,
-            plan=self._plan,
-            shutdown_s=self._shutdown_s,
-        )
+        try:
+            return Run(
+                self.name,
+                job,
+                engine=home._engine,  # noqa: SLF001 - the runtime's own part
+                private=private,
+                plan=self._plan,
+                shutdown_s=self._shutdown_s,
+            )
+        except BaseException:
+            job.abandon(())
+            if private is not None:
+                private.close()
+            raise
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r}>"

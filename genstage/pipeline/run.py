@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 from genstage._core.messages import Stop
 from genstage._core.reasons import Shutdown
 from genstage._runtime.calls import Callback
-from genstage.errors import CallTimeoutError, PipelineError
+from genstage.errors import CallTimeoutError, PipelineError, StartError
 from genstage.pipeline.statistics import PipelineStatistics
 from genstage.pipeline.supervisor import RunSupervisor
 
@@ -75,7 +75,9 @@ class Run(Generic[R]):
         self._actor = engine.spawn(
             make, name=name, control=True, on_started=Callback(started.set_result).deliver
         )
-        started.result()
+        reason = started.result()
+        if reason is not None:
+            raise StartError(name, reason)
         self._supervisor = supervisors[0]
 
     def wait(self, timeout_s: float | None = None) -> R:

@@ -3,7 +3,16 @@ import time
 
 import pytest
 
-from genstage import CallTimeoutError, Killed, OptionError, Pipeline, PipelineError, Runtime
+from genstage import (
+    CallTimeoutError,
+    Killed,
+    OptionError,
+    Pipeline,
+    PipelineError,
+    Runtime,
+    Shutdown,
+    StartError,
+)
 
 DEADLINE_S = 20.0
 
@@ -334,6 +343,18 @@ def test_refused_input_starts_nothing():
 
     with pytest.raises(OptionError):
         Pipeline("refused", refuse).run()
+
+
+def test_a_closed_runtime_starts_nothing_and_the_job_is_abandoned(line):
+    with Runtime() as runtime:
+        pass
+    work = Work(line.graph())
+
+    with pytest.raises(StartError) as caught:
+        Pipeline("work", lambda: work).run(runtime=runtime)
+
+    assert caught.value.reason == Shutdown("the runtime is closed")
+    assert work.calls == [("abandon", [])]
 
 
 def test_a_run_shows_itself_in_one_line(line):
