@@ -58,6 +58,7 @@ class Page:
         printed = _percent(
             [max(floor, _PAPER[across] * share / 100) for floor, share in zip(floors, shares, strict=True)]
         )
+        print_size = next((size for most, size in _PRINT_SIZES if len(columns) <= most), _SMALLEST)
         self._context: dict[str, Any] = {
             "language": layout.locale,
             "direction": layout.direction,
@@ -81,7 +82,8 @@ class Page:
             "widest": f"{max(_WIDEST, least + 4):g}",
             "body_rows": body_rows,
             "across": across,
-            "print_size": next((size for most, size in _PRINT_SIZES if len(columns) <= most), _SMALLEST),
+            "print_size": print_size,
+            "print_pad": max(print_size - 5, 2),
             "page_number": _page_number(layout.labels.page),
             "empty": fit(layout.labels.empty),
         }

@@ -211,6 +211,18 @@ def test_the_value_in_a_label_is_isolated(make_html):
     assert ">G: <bdi>?</bdi></tr>" in text
 
 
+def test_a_text_in_the_other_direction_is_isolated(make_html):
+    report = Report("cells", columns=[Column("a"), Column("n", format="currency:CHF")])
+    text = make_html(report, [("שלום!", 1), ("a", 2)], names=("a", "n")).text()
+    assert "<td role=cell><bdi>שלום!</bdi><td role=cell>CHF" in text
+    assert "<td role=cell>a<td role=cell>CHF" in text
+    report = Report("cells", columns=report.columns, locale="he")
+    text = make_html(report, [("שלום!", 1), ("a!", 2)], names=("a", "n")).text()
+    assert "<td role=cell>שלום!<td" in text
+    assert "<td role=cell><bdi>a!</bdi><td" in text
+    assert text.count("<bdi>") == 1  # figures are formatted for the direction of the page
+
+
 @pytest.mark.parametrize("total", ["Sum", "{key} of {key}", ""])
 def test_a_label_without_one_place_for_the_value_is_shown_whole(make_html, total):
     report = Report(
