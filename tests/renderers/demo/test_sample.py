@@ -175,8 +175,8 @@ def test_a_file_is_not_overwritten_unless_asked(tmp_path):
     assert path.read_text() == "mine"
     path.with_name("sample.sqlite-wal").write_text("of the old one")
     create_sample(path, rows=10, replace=True)
-    assert ask(path, "SELECT count(*) FROM invoice_lines") == [(10,)]
     assert list(tmp_path.iterdir()) == [path]
+    assert ask(path, "SELECT count(*) FROM invoice_lines") == [(10,)]
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
