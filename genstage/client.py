@@ -6,18 +6,19 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from genstage._core.checks import check_seconds
-from genstage._runtime.calls import Answer, Callback
+from genstage._core.reasons import Killed
+from genstage._runtime.calls import Answer
 from genstage._runtime.engine import Engine
 from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef
 from genstage.errors import OptionError, StartError
-from genstage.stage import Consumer, Producer, ProducerConsumer, check_factory, make_core
+from genstage.stage import check_factory, make_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from genstage._core.reasons import Reason
-    from genstage.stage import AnyStage
+    from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
 
 __all__ = ["ConsumerRef", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
 
@@ -40,6 +41,7 @@ class Runtime:
         OptionError: ``shutdown_s`` is negative or no number.
 
     Example:
+        >>> from genstage import Producer
         >>> class Numbers(Producer[int]):
         ...     def handle_demand(self, demand): return range(demand)
         >>> with Runtime() as runtime:
@@ -52,7 +54,6 @@ class Runtime:
         self.name = name
         self._shutdown_s = check_seconds("shutdown_s", shutdown_s)
         self._engine = Engine(name)
-        self._closed = False
 
     @overload
     def start(
@@ -103,13 +104,15 @@ class Runtime:
         Raises:
             OptionError: ``factory`` makes no stage, an option of the stage is wrong, or the name is taken.
             StartError: ``init`` raised, or refused to start; ``__cause__`` is its exception.
-            CallTimeoutError: ``init`` has not returned in time.
+            CallTimeoutError: ``init`` has not returned in time; the stage is killed.
+            RuntimeError: The caller is a stage on the lane where the new one would live.
         """
         if name is None:
             name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(_numbers)}"
+        _check_name(name)
         check_factory(name, factory)
-        if self._engine.resolve(name) is not None:
-            raise OptionError("name", name, "a name that no running stage has")
+        seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
+        self._engine.refuse_wait(own_lane=blocking)
         answer = Answer()
         kinds: list[str] = []
         make = make_core(factory, name)
@@ -119,19 +122,23 @@ class Runtime:
             kinds.append(core.kind)
             return core
 
-        actor = self._engine.spawn(
-            made, name=name, own_lane=blocking, on_started=Callback(answer.deliver).deliver
-        )
-        reason = answer.get(name, timeout_s)
+        actor = self._engine.spawn(made, name=name, own_lane=blocking, listed=True, on_started=answer.deliver)
+        try:
+            reason = answer.get(name, seconds)
+        except BaseException:  # out of time, or Ctrl-C: nobody would hold a reference to it
+            self._engine.kill(actor, Killed())
+            raise
         if reason is not None:
             raise _start_error(name, reason)
         return _REFS[kinds[0]](actor)
 
     def close(self) -> None:
-        """Stop what still runs, and end all threads; allowed more than once."""
-        if not self._closed:
-            self._closed = True
-            self._engine.close(self._shutdown_s)
+        """Stop what still runs, and end all threads; allowed more than once.
+
+        Raises:
+            RuntimeError: It is called by one of the runtime's own stages, which it would wait for.
+        """
+        self._engine.close(self._shutdown_s)
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +149,12 @@ class Runtime:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Runtime {self.name!r} {'closed' if self._closed else 'running'}>"
+        return f"<Runtime {self.name!r} {'closed' if self._engine.closing else 'running'}>"
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise OptionError("name", name, "text, at least a letter")
 
 
 _REFS: dict[str, type[StageRef]] = {

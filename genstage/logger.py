@@ -7,9 +7,12 @@ application wants to see, and by default nothing below a warning.
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 __all__ = ["Logger", "get_logger"]
 
@@ -21,7 +24,8 @@ def get_logger(name: str, **fields: Any) -> Logger:
 
     Args:
         name: Name of the standard logger: that of the module.
-        fields: Bound to every record; ``stage``, ``pipeline`` and the like.
+        fields: Bound to every record; ``stage``, ``pipeline`` and the like. A field whose name a record
+            needs for itself (``name``, ``message``, …) gets a ``_`` at the end.
 
     Example:
         >>> get_logger("genstage.example", stage="double").debug("not shown by default")
@@ -29,7 +33,23 @@ def get_logger(name: str, **fields: Any) -> Logger:
     logger = structlog.wrap_logger(
         logging.getLogger(name),
         wrapper_class=Logger,
-        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            _rename_reserved,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
         context_class=dict,
     )
     return cast("Logger", logger.bind(**fields))
+
+
+_RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message"}
+_PASSED_ON = frozenset({"exc_info", "stack_info"})  # by render_to_log_kwargs, as what they are
+
+
+def _rename_reserved(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep fields from colliding with a record's own, which raises where something is only logged."""
+    for key in (event.keys() & _RESERVED) - _PASSED_ON:
+        event[f"{key}_"] = event.pop(key)
+    return event

@@ -6,8 +6,11 @@ call like any other. All callbacks of a stage run one after the other, never two
 
 from __future__ import annotations
 
+from functools import cached_property
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from genstage._core.checks import check_seconds
 from genstage._core.messages import Cast, Message, Stop
 from genstage._core.reasons import Normal
 from genstage._core.stage import StageCore
@@ -31,6 +34,20 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+_CALLBACKS = (
+    "init",
+    "handle_subscribe",
+    "handle_cancel",
+    "handle_demand",
+    "handle_events",
+    "handle_call",
+    "handle_cast",
+    "handle_info",
+    "terminate",
+    "format_discarded",
+)
+
+
 class StageContext:
     """What a running stage can do besides returning events; its attribute ``stage``."""
 
@@ -38,7 +55,7 @@ class StageContext:
         self._port = port
         self.name = name
 
-    @property
+    @cached_property
     def log(self) -> Logger:
         """A logger whose records carry the stage's name."""
         return get_logger("genstage.stage.user", stage=self.name)
@@ -48,8 +65,12 @@ class StageContext:
         self._port.send(self._port.me, Message(message))
 
     def send_after(self, delay_s: float, message: Any) -> None:
-        """Send a message to the stage itself, not before ``delay_s`` seconds have passed."""
-        self._port.schedule(delay_s, Message(message))
+        """Send a message to the stage itself, not before ``delay_s`` seconds have passed.
+
+        Raises:
+            OptionError: ``delay_s`` is negative or no number.
+        """
+        self._port.schedule(check_seconds("delay_s", delay_s), Message(message))
 
     def cast(self, request: Any) -> None:
         """Send a request to the stage itself: it comes to ``handle_cast``."""
@@ -72,6 +93,16 @@ class Stage:
     """
 
     stage: StageContext
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in _CALLBACKS:
+            callback = getattr(cls, name, None)
+            if iscoroutinefunction(callback) or isasyncgenfunction(callback):
+                raise TypeError(
+                    f"{cls.__name__}.{name} is async, and nobody would await it: write a plain method, "
+                    "start the stage with blocking=True, and run asynchronous code in it by asyncio.run"
+                )
 
     def init(self) -> Mapping[str, Any] | StopResult | None:
         """Get ready, and choose options; runs first, in the stage's own thread.
@@ -229,6 +260,8 @@ def make_core(factory: Callable[[], AnyStage], name: str) -> Callable[[Driver], 
             raise OptionError(
                 "factory", stage, f"a function that makes the Producer, ProducerConsumer or Consumer {name!r}"
             )
+        if "stage" in vars(stage):  # its context: it runs already, or has run
+            raise OptionError("factory", stage, f"a function that makes a new object as stage {name!r}")
         stage.stage = StageContext(port, name)
         return StageCore(stage, stage._kind, port, name)  # noqa: SLF001 - of the class above
 

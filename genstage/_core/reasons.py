@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "AlreadySubscribed",
@@ -16,7 +20,16 @@ __all__ = [
     "Reason",
     "Shutdown",
     "UnknownSubscription",
+    "shown",
 ]
+
+
+def shown(value: object, how: Callable[[object], str] = str) -> str:
+    """The text of a foreign object, whatever its own methods do: a failure has to be told, not to fail."""
+    try:
+        return how(value)
+    except Exception:  # noqa: BLE001 - anything can be wrong in there
+        return f"<{type(value).__name__} that cannot be shown>"
 
 
 class Reason:
@@ -49,7 +62,7 @@ class Shutdown(Reason):
     tolerated = True
 
     def __str__(self) -> str:
-        return "shutdown" if self.detail is None else f"shutdown: {self.detail}"
+        return "shutdown" if self.detail is None else f"shutdown: {shown(self.detail)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,7 @@ class Crash(Reason):
     exception: BaseException
 
     def __str__(self) -> str:
-        text = str(self.exception)
+        text = shown(self.exception)
         return f"{type(self.exception).__name__}: {text}" if text else type(self.exception).__name__
 
 
@@ -96,7 +109,7 @@ class BadReturn(Reason):
     value: object
 
     def __str__(self) -> str:
-        return f"{self.callback} returned {self.value!r}"
+        return f"{self.callback} returned {shown(self.value, repr)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pykka
 from pykka import messages as pykka_messages
-from pykka._envelope import Envelope
 
 from genstage._core.messages import Call, Down, Message, Stop
 from genstage._core.reasons import Crash, NoProc, Normal
-from genstage._runtime.calls import Foreign
+from genstage._core.results import Exit
+from genstage._core.stage import StageCore
+from genstage._runtime.calls import Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
-from genstage.errors import DeadStageError
+from genstage.errors import OptionError
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pykka._envelope import Envelope
+
     from genstage._core.reasons import Reason
+    from genstage._runtime.calls import Request
     from genstage._runtime.engine import Engine
     from genstage._runtime.lane import Lane
 
@@ -45,22 +49,6 @@ class _Start:
     """The first message of every actor."""
 
 
-class _Inbox:
-    """What pykka's references put their envelopes into."""
-
-    def __init__(self, actor: LaneActor) -> None:
-        self._actor = actor
-
-    def put(self, envelope: Envelope[Any], /) -> None:
-        self._actor.tell(envelope)
-
-    def get(self) -> Envelope[Any]:
-        raise TypeError("a lane actor's messages are handed to it, not fetched")
-
-    def empty(self) -> bool:
-        return True
-
-
 class LaneActor(pykka.Actor):
     """An actor on a lane; its own address for everybody in this process.
 
@@ -70,10 +58,11 @@ class LaneActor(pykka.Actor):
         engine: What it belongs to.
         lane: Where it lives.
         own_lane: Whether the lane ends with it.
-        on_started: Told once, in the lane's thread: ``None``, or why it does not start.
-    """
+        on_started: Told once: ``None``, or why it does not start.
 
-    _create_future: ClassVar = pykka.ThreadingFuture
+    Attributes:
+        reason: Why it ended; ``None`` while it is alive. Only :meth:`end` sets it.
+    """
 
     def __init__(
         self,
@@ -88,21 +77,28 @@ class LaneActor(pykka.Actor):
         super().__init__()
         self.actor_inbox = self.actor_ref.actor_inbox = _Inbox(self)
         self.name = name
+        self.lane = lane
+        self.own_lane = own_lane
         self.behaviour: Behaviour | None = None
         self.driver = Driver(self, engine)
-        self.lane = lane
-        self._own_lane = own_lane
-        self._make = make
+        self.reason: Reason | None = None
         self._engine = engine
-        self._on_started = on_started
-        self._context = contextvars.Context()
-        self._lock = threading.Lock()  # guards the two below: a watch is told of the death exactly once
+        self._put = lane.put
+        self._run = contextvars.Context().run  # or one stage's decimal precision leaks into another
+        self._handle: Callable[[Any], None] = lambda _: self._begin(make)
+        self._on_started: Callable[[Reason | None], None] | None = on_started
+        # Guards what is told of the end, so that everybody is told exactly once: the reason and these.
+        self._lock = threading.Lock()
         self._watchers: dict[int, LaneActor] = {}
-        self._reason: Reason | None = None
+        self._requests: dict[Request, None] = {}
 
     @staticmethod
     def _create_actor_inbox() -> Any:
         return None  # made in __init__, where there is an actor to hand messages to
+
+    @staticmethod
+    def _create_future() -> ForeignFuture:
+        return ForeignFuture()
 
     def _start_actor_loop(self) -> None:
         self.tell(_Start())
@@ -114,43 +110,53 @@ class LaneActor(pykka.Actor):
     @property
     def alive(self) -> bool:
         """Whether it takes part in anything any more."""
-        return self._reason is None
+        return self.reason is None
 
-    @property
-    def reason(self) -> Reason | None:
-        """Why it ended; ``None`` while it is alive."""
-        return self._reason
+    # -- messages -------------------------------------------------------------------------------------
 
     def tell(self, message: Any) -> None:
-        """Hand over a message, from any thread."""
-        self.lane.put(self, message)
+        """Hand over a message, from any thread; nothing happens if the actor has ended."""
+        if self.reason is None:
+            self._put((self, message))
+
+    def request(self, message: Any, request: Request) -> None:
+        """Hand over a message that wants an answer; if the actor ends first, that is the answer."""
+        with self._lock:
+            reason = self.reason
+            if reason is None:
+                self._requests[request] = None
+        if reason is None:
+            self.tell(message)
+        else:
+            request.lost(self.name, reason)
+
+    def forget_request(self, request: Request) -> None:
+        """Nobody waits for the answer any more."""
+        with self._lock:
+            self._requests.pop(request, None)
 
     def turn(self, message: Any) -> None:
         """Handle one message to the end, in the lane's thread."""
-        if type(message) is Envelope:
-            message = _from_pykka(message)
-        if self.alive:
-            self._context.run(self._handle, message)
-        if self.actor_stopped.is_set():
-            self.refuse(message)  # if it is still unanswered
+        if self.reason is None:
+            try:
+                self._run(self._handle, message)
+            except BaseException as error:  # noqa: BLE001 - a mistake in a behaviour must not end the lane
+                self.end(Crash(error))
 
-    def _handle(self, message: Any) -> None:
-        if type(message) is _Start:
-            self._begin()
-        elif self.behaviour is not None:
-            if type(message) is Down:
-                self.driver.watched.pop(message.watch, None)
-            self.behaviour.handle(message)
-
-    def _begin(self) -> None:
+    def _begin(self, make: Callable[[Driver], Behaviour]) -> None:
         try:
-            self.behaviour = self._make(self.driver)
-            reason = self.behaviour.start()
+            behaviour = self.behaviour = make(self.driver)
+            reason = behaviour.start() if self.alive else None
         except BaseException as error:  # noqa: BLE001 - a factory is the user's code: it must not end the lane
             reason = Crash(error)
         if reason is not None:
             self.end(reason)
-        self._on_started(reason)
+        elif self.alive:
+            assert self.behaviour is not None  # noqa: S101 - it has been made
+            self._handle = self.behaviour.handle
+            self._tell_started(None)
+
+    # -- the end --------------------------------------------------------------------------------------
 
     def end(self, reason: Reason) -> bool:
         """Be dead from now on, for everybody.
@@ -162,81 +168,125 @@ class LaneActor(pykka.Actor):
             Whether it was alive until now.
         """
         with self._lock:
-            if self._reason is not None:
+            if self.reason is not None:
                 return False
-            self._reason = reason
+            self.reason = reason
             watchers, self._watchers = self._watchers, {}
-        self.actor_stopped.set()
+            requests, self._requests = self._requests, {}
+        self._handle = _nothing
         if isinstance(reason, Crash):
             self._log_crash(reason.exception)
-        for number, peer in self.driver.forget_watches():
-            peer.remove_watcher(number)
+        self.driver.close()
         for number, watcher in watchers.items():
-            watcher.tell(Down(number, reason))
+            watcher.notify(number, reason)
+        for request in requests:
+            request.lost(self.name, reason)
         self._engine.forget(self)
-        if self._own_lane:
+        self._tell_started(reason)
+        if self.own_lane:
             self.lane.close()
+        self.actor_stopped.set()  # whoever waits for the end finds everything done
         return True
 
-    def add_watcher(self, number: int, watcher: LaneActor) -> None:
-        """Tell ``watcher`` when this actor ends, or at once if it has."""
-        with self._lock:
-            if self._reason is None:
-                self._watchers[number] = watcher
-                return
-        watcher.tell(Down(number, NoProc()))
+    def abandon(self, reason: Reason) -> bool:
+        """Be dead, whatever the lane's thread is doing: no further callback runs, ``terminate`` neither.
 
-    def remove_watcher(self, number: int) -> None:
-        """Take a watch back."""
-        with self._lock:
-            self._watchers.pop(number, None)
+        Returns:
+            Whether it was alive until now.
+        """
+        ended = self.end(reason)
+        if ended and isinstance(self.behaviour, StageCore):
+            self.behaviour.stage = _Abandoned(reason)
+        return ended
 
-    def refuse(self, message: Any) -> None:
-        """Answer a message that nobody will handle."""
-        if type(message) is Envelope:
-            message = _from_pykka(message)
-        reply = getattr(message, "reply", None)
-        if reply is None:
-            return
-        if isinstance(message, _PykkaStop):
-            reply.deliver(None)
-        elif isinstance(message, Call) and isinstance(reply, Foreign):
-            reply.deliver(pykka.ActorDeadError(f"{self} is not alive"))
-        else:
-            error = DeadStageError(self.name, self._reason)
-            if isinstance(self._reason, Crash):
-                error.__cause__ = self._reason.exception
-            reply.deliver(error)
+    def _tell_started(self, reason: Reason | None) -> None:
+        with self._lock:
+            on_started, self._on_started = self._on_started, None
+        if on_started is not None:
+            on_started(reason)
 
     def _log_crash(self, error: BaseException) -> None:
+        if self._on_started is not None and isinstance(error, OptionError):
+            return  # a refused start is told to whoever starts
         mark = "in stage "
         if any(note.startswith(mark) for note in getattr(error, "__notes__", ())):
             return  # it came from another stage, which has told the log
         error.add_note(f"{mark}{self.name!r}")
         get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=error)
 
+    # -- watches --------------------------------------------------------------------------------------
+
+    def add_watcher(self, number: int, watcher: LaneActor) -> None:
+        """Tell ``watcher`` when this actor ends, or at once if it has."""
+        with self._lock:
+            if self.reason is None:
+                self._watchers[number] = watcher
+                return
+        watcher.notify(number, NoProc())
+
+    def remove_watcher(self, number: int) -> None:
+        """Take a watch back."""
+        with self._lock:
+            self._watchers.pop(number, None)
+
+    def notify(self, number: int, reason: Reason) -> None:
+        """Hear of the end of an actor that this one watches."""
+        self.driver.watched.pop(number, None)
+        self.tell(Down(number, reason))
+
     def __repr__(self) -> str:
-        state = "running" if self._reason is None else f"ended: {self._reason}"
-        return f"<{self.name!r} {state}>"
+        return f"<{self.name!r} {self.state}>"
 
     __str__ = __repr__
 
-
-class _PykkaStop(Stop):
-    """A stop through a pykka reference, with somebody who may wait for it."""
-
-    __slots__ = ("reply",)
-
-    def __init__(self, reply: Foreign) -> None:
-        super().__init__(Normal())
-        self.reply = reply
+    @property
+    def state(self) -> str:
+        """Whether it runs or why it ended, in one line."""
+        return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
 
 
-def _from_pykka(envelope: Envelope[Any]) -> Any:
-    """What an envelope means for a stage."""
-    message = envelope.message
-    if isinstance(message, pykka_messages._ActorStop):  # noqa: SLF001 - part of what a new actor type implements
-        return _PykkaStop(Foreign(envelope.reply_to))
-    if envelope.reply_to is None:
-        return Message(message)
-    return Call(message, Foreign(envelope.reply_to))
+class _Inbox:
+    """What pykka's references put their envelopes into."""
+
+    def __init__(self, actor: LaneActor) -> None:
+        self._actor = actor
+
+    def put(self, envelope: Envelope[Any], /) -> None:
+        actor, content, future = self._actor, envelope.message, envelope.reply_to
+        is_stop = isinstance(content, pykka_messages._ActorStop)  # noqa: SLF001 - implementors need it
+        if future is None:
+            actor.tell(Stop(Normal()) if is_stop else Message(content))
+            return
+        if isinstance(future, ForeignFuture):
+            future.lane = actor.lane
+        reply = Foreign(future, actor.forget_request, is_stop=is_stop)
+        if isinstance(content, _PROXIED):
+            reply.deliver(TypeError(f"stage {actor.name!r} has no proxy: use tell or ask"))
+        else:
+            actor.request(Stop(Normal()) if is_stop else Call(content, reply), reply)
+
+    def get(self) -> Envelope[Any]:
+        raise TypeError("a lane actor's messages are handed to it, not fetched")
+
+    def empty(self) -> bool:
+        return True
+
+
+_PROXIED = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
+
+
+class _Abandoned:
+    """Stands in for the stage of a killed actor: whatever the core calls next ends the turn."""
+
+    def __init__(self, reason: Reason) -> None:
+        self._reason = reason
+
+    def terminate(self, _reason: Reason) -> None:
+        """Nothing: a killed stage does not clean up."""
+
+    def __getattr__(self, _callback: str) -> NoReturn:
+        raise Exit(self._reason)
+
+
+def _nothing(_message: Any) -> None:
+    """Handle a message of an actor that has ended."""

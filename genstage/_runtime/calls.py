@@ -1,20 +1,30 @@
-"""Where answers go: a request carries one of these, and it is answered at most once."""
+"""Where answers go: a request carries one of these, and it is answered at most once.
+
+A request is registered with the actor it goes to, so that whoever waits also learns of the actor's end: while
+the request is still in the queue, while it is handled, and after a callback has left it unanswered.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+import queue
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genstage.errors import CallTimeoutError
+import pykka
+
+from genstage._core.reasons import Crash
+from genstage.errors import CallTimeoutError, DeadStageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pykka
+    from genstage._core.reasons import Reason
+    from genstage._runtime.lane import Lane
 
-__all__ = ["Answer", "Callback", "Foreign", "ReplyTo"]
+__all__ = ["Answer", "Callback", "Foreign", "ForeignFuture", "ReplyTo", "Request"]
 
 
 class ReplyTo(Protocol):
@@ -22,6 +32,13 @@ class ReplyTo(Protocol):
 
     def deliver(self, value: Any) -> None:
         """Take the answer; an exception is raised where the answer is awaited. Later ones are ignored."""
+
+
+class Request(ReplyTo, Protocol):
+    """An address that learns of the end of the actor it waits for."""
+
+    def lost(self, name: str, reason: Reason) -> None:
+        """The actor has ended without an answer."""
 
 
 class Answer:
@@ -32,12 +49,17 @@ class Answer:
 
     def deliver(self, value: Any) -> None:
         """As :class:`ReplyTo`."""
-        if self._future.done():
-            return
-        if isinstance(value, BaseException):
-            self._future.set_exception(value)
-        else:
-            self._future.set_result(value)
+        with suppress(InvalidStateError):  # it was answered before
+            if isinstance(value, BaseException):
+                self._future.set_exception(value)
+            else:
+                self._future.set_result(value)
+
+    def lost(self, name: str, reason: Reason) -> None:
+        """As :class:`Request`."""
+        error = DeadStageError(name, reason)
+        error.__cause__ = reason.exception if isinstance(reason, Crash) else None
+        self.deliver(error)
 
     def get(self, name: str, timeout_s: float | None) -> Any:
         """Wait.
@@ -67,18 +89,54 @@ class Callback:
             function(value)
 
 
-@dataclass(slots=True)
-class Foreign:
-    """An answer to a pykka ``ask``."""
+class ForeignFuture(pykka.ThreadingFuture[Any]):
+    """What a pykka ``ask`` waits for; it refuses to wait for the lane it waits on.
 
-    future: pykka.Future[Any] | None
+    Attributes:
+        lane: Where the actor lives that will answer.
+    """
+
+    lane: Lane | None = None
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """The answer.
+
+        Raises:
+            RuntimeError: It has not come, and cannot while the caller waits.
+        """
+        if self._result is None and self.lane is not None and self.lane.current:
+            raise RuntimeError("an answer cannot be waited for on the lane of the stage that will give it")
+        return super().get(timeout=timeout)
+
+
+class Foreign:
+    """An answer to a pykka ``ask``, or to a pykka ``stop``, for which the actor's end is the answer.
+
+    Args:
+        future: What the other side waits for.
+        done: Told when there is nothing to wait for any more.
+        is_stop: Whether it is a stop.
+    """
+
+    def __init__(self, future: pykka.Future[Any], done: Callable[[Foreign], None], *, is_stop: bool) -> None:
+        self._future = future
+        self._done = done
+        self._is_stop = is_stop
 
     def deliver(self, value: Any) -> None:
         """As :class:`ReplyTo`."""
-        future, self.future = self.future, None
-        if future is None:
+        with suppress(queue.Full):  # pykka's way to say that it was answered before
+            if isinstance(value, BaseException):
+                self._future.set_exception((type(value), value, value.__traceback__))
+            else:
+                self._future.set(value)
+        self._done(self)
+
+    def lost(self, name: str, reason: Reason) -> None:
+        """As :class:`Request`."""
+        if self._is_stop:
+            self.deliver(None)
             return
-        if isinstance(value, BaseException):
-            future.set_exception((type(value), value, value.__traceback__))
-        else:
-            future.set(value)
+        error = pykka.ActorDeadError(f"stage {name!r} is not alive: {reason}")
+        error.__cause__ = reason.exception if isinstance(reason, Crash) else None
+        self.deliver(error)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from genstage._core.reasons import shown
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Driver:
 
     def send(self, to: LaneActor | None, message: Any) -> None:
         """Deliver a message."""
-        if to is not None and self._actor.alive:
+        if to is not None and self._actor.reason is None:
             to.tell(message)
 
     def watch(self, peer: LaneActor) -> int:
@@ -54,6 +56,8 @@ class Driver:
         number = next(_numbers)
         self.watched[number] = peer
         peer.add_watcher(number, self._actor)
+        if not self._actor.alive:  # killed meanwhile: nobody else would take it back
+            self.unwatch(number)
         return number
 
     def unwatch(self, watch: int) -> None:
@@ -62,10 +66,12 @@ class Driver:
         if peer is not None:
             peer.remove_watcher(watch)
 
-    def forget_watches(self) -> list[tuple[int, LaneActor]]:
-        """The watches that are still open; the actor is ending."""
-        watched, self.watched = self.watched, {}
-        return list(watched.items())
+    def close(self) -> None:
+        """Take all watches back: the actor has ended."""
+        while self.watched:
+            with suppress(KeyError):  # a kill can meet the actor's own thread here
+                number, peer = self.watched.popitem()
+                peer.remove_watcher(number)
 
     def reply(self, to: Any, value: Any) -> None:
         """Answer a request."""
@@ -84,7 +90,8 @@ class Driver:
         """Tell the log."""
         level = _LEVELS.get(event, logging.ERROR)
         logger = get_logger("genstage.stage", stage=self._actor.name)
-        logger.log(level, event.replace("_", " "), **{key: repr(value) for key, value in fields.items()})
+        shown_fields = {key: shown(value, repr) for key, value in fields.items()}
+        logger.log(level, event.replace("_", " "), **shown_fields)
 
     def stop(self, reason: Reason) -> None:
         """End the actor."""
@@ -101,7 +108,7 @@ class Driver:
         on_started: Callable[[Reason | None], None],
     ) -> LaneActor:
         """Start an actor without waiting for it."""
-        return self._engine.spawn(make, name=name, own_lane=own_lane, on_started=on_started)
+        return self._engine.spawn(make, name=name, own_lane=own_lane, is_child=True, on_started=on_started)
 
     def kill(self, peer: LaneActor, reason: Reason) -> None:
         """Declare an actor dead, whatever it is doing."""

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
+_GRACE_S = 0.1
+"""How long threads get to end after the last actor has."""
+
 
 class Engine:
     """Starts actors and ends them. All methods can be called from any thread.
@@ -34,6 +38,9 @@ class Engine:
 
     Args:
         name: Names the threads.
+
+    Attributes:
+        closing: Whether it has been told to close.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,9 +49,12 @@ class Engine:
         self._shared = Lane(f"{name}-shared")
         self._control = Lane(f"{name}-control")
         self._lock = threading.Lock()
-        self._actors: dict[LaneActor, None] = {}  # in order of their start
-        self._own: set[Lane] = set()
-        self._closed = False
+        self._actors: dict[LaneActor, bool] = {}  # in order of their start; whether it is somebody's child
+        self._names: dict[str, LaneActor] = {}
+        self._own: WeakSet[Lane] = WeakSet()  # a lane lives as long as its thread
+        self.closing = False  # nobody but a supervisor, which has to bring its work to an end, may start
+        self._closed = False  # nobody may
+        self._ended = False  # and everything has been waited for
 
     def spawn(
         self,
@@ -53,6 +63,8 @@ class Engine:
         name: str,
         own_lane: bool = False,
         control: bool = False,
+        is_child: bool = False,
+        listed: bool = False,
         on_started: Callable[[Reason | None], None],
     ) -> LaneActor:
         """Start an actor without waiting for it.
@@ -62,32 +74,53 @@ class Engine:
             name: Its name.
             own_lane: Whether it blocks by nature, and so gets a thread of its own.
             control: Whether it is a supervisor.
+            is_child: Whether a supervisor starts it, and will end it.
+            listed: Whether it can be found by its name.
             on_started: Told, in the actor's thread, ``None`` or why it did not start.
+
+        Raises:
+            OptionError: It is to be listed, and the name is taken.
         """
-        lane = Lane(f"{self.name}-{name}") if own_lane else self._control if control else self._shared
-        actor = LaneActor(
-            make, name=name, engine=self, lane=lane, own_lane=own_lane, on_started=on_started
-        )
         with self._lock:
-            closed = self._closed
-            if not closed:
-                self._actors[actor] = None
-                if own_lane:
-                    self._own = {other for other in self._own if other.running} | {lane}
-        if closed:
-            actor.end(Shutdown("the runtime is closed"))
-            on_started(actor.reason)
-        else:
-            actor.begin()
+            refused = self._closed if is_child else self.closing
+            if not refused:
+                if listed and name in self._names:
+                    raise OptionError("name", name, "a name that no running stage has")
+                actor = LaneActor(
+                    make,
+                    name=name,
+                    engine=self,
+                    lane=self._lane(name, own_lane=own_lane, control=control),
+                    own_lane=own_lane,
+                    on_started=on_started,
+                )
+                self._actors[actor] = is_child
+                if listed:
+                    self._names[name] = actor
+                actor.begin()  # before anybody can reach it
+                return actor
+        actor = LaneActor(
+            make, name=name, engine=self, lane=self._shared, own_lane=False, on_started=on_started
+        )
+        actor.end(Shutdown("the runtime is closed"))
         return actor
+
+    def _lane(self, name: str, *, own_lane: bool, control: bool) -> Lane:
+        if not own_lane:
+            return self._control if control else self._shared
+        lane = Lane(f"{self.name}-{name}")
+        self._own.add(lane)
+        return lane
 
     def forget(self, actor: LaneActor) -> None:
         """An actor has ended."""
         with self._lock:
             self._actors.pop(actor, None)
+            if self._names.get(actor.name) is actor:
+                del self._names[actor.name]
 
     def resolve(self, target: Any) -> LaneActor | None:
-        """The actor behind a name or a reference; ``None`` if no living actor has the name."""
+        """The actor behind a name or a reference; ``None`` if no living actor is listed under the name."""
         if isinstance(target, LaneActor):
             return target
         actor = getattr(target, "_actor", None)
@@ -95,37 +128,84 @@ class Engine:
             return actor
         if isinstance(target, str):
             with self._lock:
-                return next((actor for actor in self._actors if actor.name == target), None)
+                return self._names.get(target)
         raise OptionError("to", target, "a stage's reference or name")
+
+    def refuse_wait(self, *, own_lane: bool = False) -> None:
+        """Refuse to let the caller wait for what runs on its own lane.
+
+        Args:
+            own_lane: Whether what it waits for has a lane of its own.
+
+        Raises:
+            RuntimeError: It would wait for itself.
+        """
+        if self._control.current or (self._shared.current and not own_lane):
+            raise RuntimeError(f"runtime {self.name!r}: a stage cannot wait for what runs on its own lane")
 
     def kill(self, actor: LaneActor, reason: Reason) -> None:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
-        if not actor.end(reason):
+        lane = actor.lane
+        thread_id = lane.thread_id if lane.turning is actor else None
+        if not actor.abandon(reason):
             return
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
-        frame = frames.get(actor.lane.thread_id or 0)
-        stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+        frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to a thread's stack
+        busy_at = "" if frame is None else "".join(traceback.format_stack(frame))
         get_logger("genstage.runtime", stage=actor.name).warning(
-            "stage killed while it was busy", reason=str(reason), busy_at=stack
+            "stage killed", reason=str(reason), busy_at=busy_at
         )
 
     def close(self, timeout_s: float) -> None:
         """Stop what still runs, the last one first, and end the lanes; what overstays is killed.
 
+        Children are left to their supervisors first. Can be called again after it was interrupted.
+
         Args:
             timeout_s: For all of it.
+
+        Raises:
+            RuntimeError: It is called by one of the runtime's own stages, which it would wait for.
         """
+        if any(lane.current for lane in self._lanes()):
+            raise RuntimeError(f"runtime {self.name!r} cannot be closed by one of its own stages")
+        if self._ended:
+            return
         deadline = time.monotonic() + timeout_s
+        try:
+            with self._lock:
+                self.closing = True
+                own = [actor for actor, is_child in self._actors.items() if not is_child]
+            self._stop(own, deadline)
+            self._stop(self._close(), deadline)
+        except BaseException:  # Ctrl-C: no more patience
+            deadline = time.monotonic()
+            raise
+        finally:
+            for actor in self._close():
+                self.kill(actor, Killed())
+            self._end_threads(max(deadline, time.monotonic() + _GRACE_S))
+
+    def _close(self) -> list[LaneActor]:
+        """Let nobody start any more; who is left."""
         with self._lock:
-            self._closed = True
-            actors = list(reversed(self._actors))
-        for actor in actors:
+            self._closed = self.closing = True
+            return list(self._actors)
+
+    def _stop(self, actors: list[LaneActor], deadline: float) -> None:
+        for actor in reversed(actors):
             actor.tell(Stop(Shutdown()))
-        for actor in actors:
+        for actor in reversed(actors):
             if not actor.actor_stopped.wait(max(deadline - time.monotonic(), 0)):
                 self.kill(actor, Killed())
-        self.timers.close(max(deadline - time.monotonic(), 0.1))
-        for lane in (self._shared, self._control):
-            lane.close()
-        for lane in (*self._own, self._shared, self._control):
-            lane.join(max(deadline - time.monotonic(), 0.1))
+
+    def _lanes(self) -> list[Lane]:
+        with self._lock:
+            return [self._shared, self._control, *self._own]
+
+    def _end_threads(self, deadline: float) -> None:
+        self._shared.close()
+        self._control.close()
+        self.timers.close(max(deadline - time.monotonic(), 0))
+        for lane in self._lanes():
+            lane.join(max(deadline - time.monotonic(), 0))
+        self._ended = True

@@ -8,7 +8,7 @@ its last.
 from __future__ import annotations
 
 import threading
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 __all__ = ["Lane", "Turns"]
@@ -20,44 +20,39 @@ class Turns(Protocol):
     def turn(self, message: Any) -> None:
         """Handle one message to the end. Never raises."""
 
-    def refuse(self, message: Any) -> None:
-        """Answer a message that nobody will handle. Never raises; called in any thread."""
-
 
 class Lane:
     """A queue with a thread of its own.
 
     Args:
         name: Name of the thread.
+
+    Attributes:
+        put: Takes an (actor, message) pair, from any thread. It is the queue's own method, because every
+            message goes through it. What comes after the lane is closed is never handled.
+        turning: Whose turn it is.
     """
 
     def __init__(self, name: str) -> None:
         self._queue: SimpleQueue[tuple[Turns, Any] | None] = SimpleQueue()
-        self._closed = False
+        self.put = self._queue.put
+        self.turning: Turns | None = None
         # A daemon: a callback that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, actor: Turns, message: Any) -> None:
-        """Hand over a message, from any thread."""
-        self._queue.put((actor, message))
-        if self._closed:  # it may have been closed before or after the line above: nothing stays unanswered
-            self._refuse_rest()
-
     def close(self) -> None:
         """End when everything handed over so far has been handled."""
-        self._queue.put(None)
+        self.put(None)
 
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the end of the thread; whether it has ended. Its own thread does not wait for itself."""
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread."""
+        self._thread.join(timeout_s)
 
     @property
-    def running(self) -> bool:
-        """Whether its thread is there."""
-        return self._thread.is_alive()
+    def current(self) -> bool:
+        """Whether the caller runs on this lane, and would stop it by waiting."""
+        return self._thread is threading.current_thread()  # identifiers are used again after a thread's end
 
     @property
     def thread_id(self) -> int | None:
@@ -65,19 +60,10 @@ class Lane:
         return self._thread.ident
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        take = self._queue.get
+        while (item := take()) is not None:
             actor, message = item
+            self.turning = actor
             actor.turn(message)
+            self.turning = None
             del item, actor, message  # or the last chunk lives until the next one comes
-        self._closed = True
-        self._refuse_rest()
-
-    def _refuse_rest(self) -> None:
-        while True:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                return
-            if item is not None:
-                actor, message = item
-                actor.refuse(message)

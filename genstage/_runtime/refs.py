@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from genstage._core.checks import check_seconds
 from genstage._core.messages import Call, Cast, Message, Stop, SubscribeTo
-from genstage._core.reasons import NoProc, Normal, Shutdown
+from genstage._core.reasons import Normal, Shutdown
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer
-from genstage.errors import CallTimeoutError, DeadStageError, PipelineError, StageFailure
+from genstage.errors import CallTimeoutError, DeadStageError, OptionError, PipelineError, StageFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pykka
 
     from genstage._core.options import CancelMode
@@ -57,7 +59,9 @@ class StageRef:
 
         Raises:
             CallTimeoutError: No answer came in time; the stage goes on.
-            DeadStageError: The stage is not alive, or ended before it answered.
+            DeadStageError: The stage is not alive, or ended before it answered; ``__cause__`` is its own
+                exception, if there was one.
+            RuntimeError: The caller is a stage on the same lane, which the stage needs to answer.
         """
         return self._request(lambda answer: Call(request, answer), timeout_s)
 
@@ -79,9 +83,11 @@ class StageRef:
         Raises:
             CallTimeoutError: It has not ended in time.
             DeadStageError: It was not alive.
+            RuntimeError: The caller is a stage on the same lane.
         """
         if not self.alive:
             raise DeadStageError(self.name, self._actor.reason)
+        self._refuse_own_lane()
         self._actor.tell(Stop(Normal() if reason is None else reason))
         self._wait_end(timeout_s)
 
@@ -102,16 +108,29 @@ class StageRef:
 
     def _wait_end(self, timeout_s: float | None) -> Reason:
         actor = self._actor
-        if actor.lane.thread_id == threading.get_ident():
-            raise RuntimeError(f"stage {self.name!r} cannot be waited for from its own lane")
-        if not actor.actor_stopped.wait(timeout_s):
-            raise CallTimeoutError(self.name, timeout_s or 0.0)
-        return actor.reason or NoProc()
+        self._refuse_own_lane()
+        seconds = _checked(timeout_s)
+        if not actor.actor_stopped.wait(seconds):
+            raise CallTimeoutError(self.name, seconds or 0.0)
+        assert actor.reason is not None  # noqa: S101 - it has ended
+        return actor.reason
 
-    def _request(self, make: Any, timeout_s: float | None) -> Any:
+    def _request(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
+        self._refuse_own_lane()
+        seconds = _checked(timeout_s)
         answer = Answer()
-        self._actor.tell(make(answer))
-        return answer.get(self.name, timeout_s)
+        self._actor.request(make(answer), answer)
+        try:
+            return answer.get(self.name, seconds)
+        finally:
+            self._actor.forget_request(answer)
+
+    def _refuse_own_lane(self) -> None:
+        if self.alive and self._actor.lane.current:
+            raise RuntimeError(
+                f"stage {self.name!r} shares its lane with the caller, and could never answer it: "
+                "use cast or send, or start one of the two with blocking=True"
+            )
 
     def _counts(self) -> str:
         core = self._actor.behaviour
@@ -125,8 +144,8 @@ class StageRef:
         return "".join(parts)
 
     def __repr__(self) -> str:
-        state = "running" if self.alive else f"ended ({self._actor.reason})"
-        return f"<{type(self).__name__} {self.name!r} {state}{self._counts()}>"
+        lane = "own" if self._actor.own_lane else "shared"
+        return f"<{type(self).__name__} {self.name!r} {self._actor.state}{self._counts()} lane={lane}>"
 
 
 class ProducerRef(StageRef, Generic[Out_co]):
@@ -161,13 +180,16 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             The subscription.
 
         Raises:
-            OptionError: An option is wrong.
+            OptionError: An option is wrong, or ``producer`` is no reference to a stage that emits events.
             CallTimeoutError: The stage did not answer in time.
             DeadStageError: The stage is not alive.
+            RuntimeError: The caller is a stage on the same lane.
 
         Source:
             GenStage's ``sync_subscribe/3``.
         """
+        if not isinstance(producer, ProducerRef | ProducerConsumerRef):
+            raise OptionError("producer", producer, "a reference to a producer or producer-consumer")
         options |= {"max_demand": max_demand, "cancel": cancel}
         if min_demand is not None:
             options["min_demand"] = min_demand
@@ -180,3 +202,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
 
 class ProducerConsumerRef(ConsumerRef[In_contra], Generic[In_contra, Out_co]):
     """A running producer-consumer."""
+
+
+def _checked(timeout_s: float | None) -> float | None:
+    return None if timeout_s is None else check_seconds("timeout_s", timeout_s)

@@ -61,5 +61,5 @@ class Timers:
                 wait_s = self._due[0][0] - time.monotonic() if self._due else None
                 if wait_s is not None and wait_s <= 0:
                     return heapq.heappop(self._due)[2]
-                self._changed.wait(wait_s)
+                self._changed.wait(None if wait_s is None else min(wait_s, threading.TIMEOUT_MAX))
         return None

@@ -93,14 +93,19 @@ class Group:
         """What a message means for the supervisor; ``None`` if nothing, or if it is not about this group."""
         if isinstance(message, Down):
             return self._down(message)
-        if isinstance(message, _Started) and message.group is self and message.reason is None:
-            if not self._waiting:
-                return ChildrenStarted()
-            if not self._stopping:
-                self._start_next()
+        if isinstance(message, _Started) and message.group is self:
+            return self._started(message)
         if isinstance(message, _Overdue) and message.group is self:
             for _, child in list(self._watches.values()):
                 self._port.kill(child, Killed())
+        return None
+
+    def _started(self, message: _Started) -> ChildrenStarted | None:
+        if message.reason is not None or self._stopping:
+            return None  # its Down tells more
+        if not self._waiting:
+            return ChildrenStarted()
+        self._start_next()
         return None
 
     def _start_next(self) -> None:
