@@ -5,6 +5,7 @@ The library only writes to standard loggers; here they get their one handler.
 
 from __future__ import annotations
 
+import copy
 import logging
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from genstage.errors import GenstageError
 from renderers.cli.errors import one_line, printable
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def logging_to(console: StreamConsole, log_format: LogFormat, level: LogLevel) -
         log_format: Lines to read, or one JSON object a line.
         level: Records below it are not written.
     """
-    handler = _ConsoleHandler(console)
+    stacks = log_format is LogFormat.JSON or level is LogLevel.DEBUG
+    handler = _ConsoleHandler(console, all_stacks=stacks)
     handler.setFormatter(_formatter(log_format))
     loggers = [logging.getLogger(name) for name in _ROOTS]
     before = [(logger.level, logger.propagate) for logger in loggers]
@@ -69,17 +72,36 @@ def logging_to(console: StreamConsole, log_format: LogFormat, level: LogLevel) -
 
 
 class _ConsoleHandler(logging.Handler):
-    """Writes records as they are, above a live display if there is one."""
+    """Writes records as they are, above a live display if there is one.
 
-    def __init__(self, console: StreamConsole) -> None:
+    Args:
+        console: Where to.
+        all_stacks: Whether to show the stack of each exception. An error of the package says itself what is
+            wrong, so a person needs its stack only to look into details.
+    """
+
+    def __init__(self, console: StreamConsole, *, all_stacks: bool) -> None:
         super().__init__()
         self._console = console
+        self._all_stacks = all_stacks
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._console.out(self.format(record), highlight=False)
+            shown = record if self._all_stacks else _without_stack(record)
+            self._console.out(self.format(shown), highlight=False)
         except Exception:  # noqa: BLE001 - a line that cannot be made or written must not end the run
             self.handleError(record)
+
+
+def _without_stack(record: logging.LogRecord) -> logging.LogRecord:
+    """The record with what the exception says instead of its stack, if it is an error of the package."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, GenstageError):
+        return record
+    shown = copy.copy(record)  # others may handle it, too
+    shown.exc_info, shown.exc_text = None, None
+    shown.error = str(error)
+    return shown
 
 
 def _formatter(log_format: LogFormat) -> logging.Formatter:

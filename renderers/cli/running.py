@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from genstage.errors import GenstageError, PipelineError
+from genstage.errors import GenstageError
 from genstage.logger import get_logger
 from renderers import render
 from renderers.cli.errors import Interrupted, RunError, reason_of, refusal
@@ -74,7 +74,6 @@ def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
             activity = _ACTIVITIES.get(statistics.state, "reading")
             show(activity, statistics.records, statistics.expected)
         except GenstageError as error:
-            _log_stacks(error)
             raise RunError(reason_of(error)) from error
         except Interrupted as interrupted:
             _log.info("stopping", signal=interrupted.name)
@@ -82,16 +81,3 @@ def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
             if run.statistics().state == "completed":  # it came too late: the outputs are whole
                 return run.wait()
             raise
-
-
-def _log_stacks(error: GenstageError) -> None:
-    """Log the stack of what failed.
-
-    An error of the library says itself what is wrong, so its stack is for those who ask for details; any
-    other is a fault in some code, and its stack is what finds it.
-    """
-    failures = error.failures if isinstance(error, PipelineError) else ()
-    for failure in failures:
-        cause = failure.exception
-        log = _log.debug if cause is None or isinstance(cause, GenstageError) else _log.error
-        log("stage failed", stage=failure.stage, reason=str(failure.reason), exc_info=cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from genstage import sources
@@ -12,6 +13,7 @@ from renderers.cli.progress import showing_progress
 from renderers.demo.sample import DEFAULT_ROWS, DEFAULT_SEED, create_sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from renderers.cli.session import Session
@@ -45,14 +47,33 @@ def make_sample(file: Path, *, rows: int, seed: int, option: str, here: Session)
             show("creating sample", done, rows)
 
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            create_sample(file, rows=rows, seed=seed, progress=progress)
-        except OSError as error:
-            raise InputError(option, f"{file.parent}: {error.strerror}") from error
+            with _folder_of(file):
+                create_sample(file, rows=rows, seed=seed, progress=progress)
         except OutputError as error:
             if written:
                 raise RunError(str(error)) from error
             raise InputError(option, f"{error.path}: {error.problem}") from error
+
+
+@contextmanager
+def _folder_of(file: Path) -> Iterator[None]:
+    """Make the folder of a file; if the file is not made, neither is the folder.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    missing = [folder for folder in file.parents if not folder.exists()]
+    try:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(str(file.parent), error.strerror or str(error)) from error
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):  # it was not made, or somebody else uses it by now
+                folder.rmdir()
+        raise
 
 
 def sample_database(out: Path, *, rows: int | None, seed: int | None, here: Session) -> str:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from genstage.errors import OutputError
 from genstage.logger import get_logger
 from renderers.cli.console import StreamConsole
 from renderers.cli.logs import LogFormat, LogLevel, logging_to
@@ -69,6 +70,22 @@ def test_a_stack_follows_its_line(stream, console):
     assert first == "TIME error failed"
     assert second == "Traceback (most recent call last):"
     assert last == "ValueError: \\x1b[2J"
+
+
+@pytest.mark.usefixtures("expected_errors")
+@pytest.mark.parametrize(
+    ("log_format", "level", "stack"),
+    [("text", "info", False), ("text", "debug", True), ("json", "info", True)],
+)
+def test_an_error_of_the_package_needs_no_stack(stream, console, log_format, level, stack):
+    with pytest.raises(OutputError) as info:
+        raise OutputError("out/x", "No space left on device")
+    with logging_to(console, LogFormat(log_format), LogLevel(level)):
+        get_logger("genstage.runtime", stage="html").error("stage failed", exc_info=info.value)
+    assert ("Traceback" in stream.getvalue()) == stack
+    if not stack:
+        line = 'stage failed  stage=html error="output out/x: No space left on device"'
+        assert text_lines(stream) == [f"TIME error genstage.runtime: {line}"]
 
 
 @pytest.mark.usefixtures("expected_errors")
