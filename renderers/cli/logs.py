@@ -131,7 +131,7 @@ def _text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     head = " ".join(str(event.pop(name, "")) for name in ("timestamp", "level"))
     name, said, stack = event.pop("logger", ""), event.pop("event", ""), event.pop("exception", None)
     fields = " ".join(f"{key}={_shown(value)}" for key, value in event.items())
-    origin = "" if name.startswith("renderers.cli") else f"{name}: "
+    origin = "" if not name or name.startswith("renderers.cli") else f"{name}: "
     line = f"{head} {origin}{one_line(str(said))}" + (f"  {fields}" if fields else "")
     return "\n".join([line, *map(printable, str(stack).splitlines())] if stack else [line])
 
