@@ -1,6 +1,16 @@
 """What waits inside a producer-consumer until somebody wants its output.
 
-Events, and behind them infos and ends of subscriptions: nothing may overtake what came before it.
+Events, and behind them infos and ends of subscriptions: nothing overtakes what came before it. Rules,
+numbered for the tests and for the explanation page:
+
+1. Events are handled only while the dispatcher expects some and the buffer is empty. (GenStage 1.3.2 goes by
+   a demand counter of its own, which a departed or late consumer leaves wrong: ``pc-orphan-demand`` and
+   ``broadcast-pile-up``.)
+2. A message of events is handled whole; what nobody waits for goes to the buffer.
+3. Infos and ends are looked at in their turn and under the same condition. Only once a producer has finished
+   and no events are queued any more, they need no demand: the end of the data must not wait for an ask that
+   nobody has a reason to make.
+4. When the stage's own data has ended, queued events are dropped, and the rest is looked at without demand.
 """
 
 from __future__ import annotations
@@ -12,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from genstage._core.consuming import Upstream
+    from genstage._core.consuming import Consuming, Upstream
     from genstage._core.messages import Tag
+    from genstage._core.producing import Producing
+    from genstage._core.stage import StageCore
     from genstage._core.subscription import Cancellation
 
 __all__ = ["Pending", "PendingEnd", "PendingEvents", "PendingInfo"]
@@ -42,4 +54,60 @@ class PendingEnd:
     cancellation: Cancellation
 
 
-Pending = deque[PendingEvents | PendingInfo | PendingEnd]
+class Pending:
+    """The queue of one producer-consumer."""
+
+    __slots__ = ("_consuming", "_core", "_producing", "entries")
+
+    def __init__(self, core: StageCore, producing: Producing, consuming: Consuming) -> None:
+        self._core = core
+        self._producing = producing
+        self._consuming = consuming
+        self.entries: deque[PendingEvents | PendingInfo | PendingEnd] = deque()
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def only_infos(self) -> bool:
+        """Whether neither events nor ends are queued."""
+        return all(isinstance(entry, PendingInfo) for entry in self.entries)
+
+    def work(self) -> None:
+        """Handle what is queued, as long as there is a reason to (rules 1 to 3)."""
+        entries = self.entries
+        while entries and self._may_work():
+            entry = entries.popleft()
+            if isinstance(entry, PendingEvents):
+                self._handle(entry)
+            else:
+                self._look_at(entry)
+
+    def settle(self) -> None:
+        """The stage's own data has ended (rule 4)."""
+        entries = self.entries
+        while entries:
+            entry = entries.popleft()
+            if not isinstance(entry, PendingEvents):
+                self._look_at(entry)
+
+    def _may_work(self) -> bool:
+        if len(self._producing.buffer) or self._consuming.closed:
+            return False
+        if self._producing.dispatcher.expects():
+            return True
+        return self._consuming.one_finished and not any(
+            isinstance(entry, PendingEvents) for entry in self.entries
+        )
+
+    def _handle(self, entry: PendingEvents) -> None:
+        core, consuming = self._core, self._consuming
+        for batch, origin in consuming.batches(entry.tag, entry.events):
+            core.emit("handle_events", core.stage.handle_events(batch, origin))
+            if consuming.closed:
+                return
+
+    def _look_at(self, entry: PendingInfo | PendingEnd) -> None:
+        if isinstance(entry, PendingInfo):
+            self._producing.info(entry.message)
+        else:
+            self._core.upstream_gone(entry.upstream, entry.cancellation)

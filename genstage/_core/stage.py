@@ -47,10 +47,10 @@ class StageCore:
 
     __slots__ = (
         "_drained_sent",
-        "_pending",
         "consuming",
         "kind",
         "name",
+        "pending",
         "port",
         "producing",
         "stage",
@@ -65,7 +65,7 @@ class StageCore:
         self.watches: dict[int, m.Tag] = {}
         self.producing: Producing | None = None
         self.consuming: Consuming | None = None
-        self._pending: Pending = Pending()
+        self.pending: Pending | None = None
         self._drained_sent = False
 
     def start(self) -> Reason | None:
@@ -106,7 +106,7 @@ class StageCore:
         producing = self.producing
         assert producing is not None  # noqa: S101 - only the producing side calls this
         if self.kind == "producer" and not producing.finishing:
-            self._emit("handle_demand", self.stage.handle_demand(demand))
+            self.emit("handle_demand", self.stage.handle_demand(demand))
 
     def send_events(self, peer: m.Peer, tag: m.Tag, events: Sequence[Any]) -> None:
         """Send events to a consumer."""
@@ -124,6 +124,19 @@ class StageCore:
         self._begin_end()
         return events
 
+    def emit(self, callback: str, result: Any) -> None:
+        """Send on what a callback returned."""
+        if self.producing is None:
+            self._reject(callback, result)
+        else:
+            self.producing.emit(self.events_of(callback, result))
+
+    def upstream_gone(self, upstream: Upstream, cancellation: Cancellation) -> None:
+        """Tell the stage that one of its own subscriptions has ended."""
+        self._consuming.remove(upstream)
+        self.emit("handle_cancel", self.stage.handle_cancel(cancellation, upstream.subscription))
+        self._consuming.after_end(upstream, cancellation)
+
     def upstreams_finished(self) -> None:
         """All producers have finished: so does the stage, when what it holds has left.
 
@@ -132,7 +145,7 @@ class StageCore:
         """
         if self.producing is None:
             raise Exit(Normal())
-        if all(isinstance(entry, PendingInfo) for entry in self._pending):
+        if self.pending is None or self.pending.only_infos():
             self._begin_end()  # else the last end that is queued gets here again
 
     # -- messages -------------------------------------------------------------------------------------
@@ -144,6 +157,8 @@ class StageCore:
         if self.kind == "producer":
             return
         self.consuming = Consuming(self)
+        if self.producing is not None:
+            self.pending = Pending(self, self.producing, self.consuming)
         for entry in options.subscribe_to:
             target, wanted = entry if isinstance(entry, tuple) else (entry, {})
             try:
@@ -175,8 +190,8 @@ class StageCore:
             for batch, origin in self.consuming.batches(message.tag, message.events):
                 self._reject("handle_events", self.stage.handle_events(batch, origin))
         else:
-            self._pending.append(PendingEvents(message.tag, message.events))
-            self._work()
+            self._queue.entries.append(PendingEvents(message.tag, message.events))
+            self._queue.work()
 
     def _on_cancelled(self, message: m.Cancelled) -> None:
         if self._is_consumer(message):
@@ -184,7 +199,7 @@ class StageCore:
 
     def _on_drained(self, _message: m.Drained) -> None:
         self._drained_sent = False
-        if not self._pending and self._producing.finished():
+        if not self.pending and self._producing.finished():
             self._producing.say_finished()
             raise Exit(Normal())
 
@@ -231,33 +246,33 @@ class StageCore:
     def _on_call(self, message: m.Call) -> None:
         result = self.stage.handle_call(message.request, message.reply)
         if isinstance(result, Reply):
-            self._emit("handle_call", result.events)
+            self.emit("handle_call", result.events)
             self.port.reply(message.reply, result.value)
         elif isinstance(result, Unanswered):
-            self._emit("handle_call", result.events)
+            self.emit("handle_call", result.events)
         elif isinstance(result, Stop):
             if result.reply is not None:
-                self._emit("handle_call", result.reply.events)
+                self.emit("handle_call", result.reply.events)
                 self.port.reply(message.reply, result.reply.value)
             raise Exit(result.reason)
         else:
             raise Exit(BadReturn("handle_call", result))
 
     def _on_cast(self, message: m.Cast) -> None:
-        self._emit("handle_cast", self.stage.handle_cast(message.request))
+        self.emit("handle_cast", self.stage.handle_cast(message.request))
 
     def _on_info(self, message: m.Info) -> None:
         if message.reply is not None:
             self.port.reply(message.reply, None)
-        if self._pending:
-            self._pending.append(PendingInfo(message.message))
+        if self.pending:
+            self.pending.entries.append(PendingInfo(message.message))
         elif self.producing is not None:
             self.producing.info(message.message)
         else:
             self._on_message(m.Message(message.message))
 
     def _on_message(self, message: m.Message) -> None:
-        self._emit("handle_info", self.stage.handle_info(message.message))
+        self.emit("handle_info", self.stage.handle_info(message.message))
 
     def _on_set_demand(self, message: m.SetDemand) -> None:
         if self.kind == "producer":
@@ -288,6 +303,11 @@ class StageCore:
         assert self.consuming is not None  # noqa: S101 - callers have checked the kind
         return self.consuming
 
+    @property
+    def _queue(self) -> Pending:
+        assert self.pending is not None  # noqa: S101 - callers have checked the kind
+        return self.pending
+
     def _is_producer(self, message: Any) -> bool:
         if self.producing is None:
             self.port.report("wrong_kind_message", message=message)
@@ -303,58 +323,15 @@ class StageCore:
         upstream = None if consuming is None else consuming.end(tag, cancellation.kind)
         if upstream is None:
             return
-        if self._pending:
-            self._pending.append(PendingEnd(upstream, cancellation))
-            self._work()
+        if self.pending:
+            self.pending.entries.append(PendingEnd(upstream, cancellation))
+            self.pending.work()
         else:
-            self._after_upstream(upstream, cancellation)
-
-    def _after_upstream(self, upstream: Upstream, cancellation: Cancellation) -> None:
-        self._consuming.remove(upstream)
-        self._emit("handle_cancel", self.stage.handle_cancel(cancellation, upstream.subscription))
-        self._consuming.after_end(upstream, cancellation)
+            self.upstream_gone(upstream, cancellation)
 
     def _work(self) -> None:
-        """Handle what is queued in a producer-consumer, while somebody waits for its output."""
-        pending = self._pending
-        while pending and self._may_work():
-            entry = pending.popleft()
-            if isinstance(entry, PendingEvents):
-                self._work_on_events(entry)
-            else:
-                self._work_on(entry)
-
-    def _may_work(self) -> bool:
-        producing = self._producing
-        if len(producing.buffer) or self._consuming.closed:
-            return False
-        return producing.dispatcher.expects() or self._only_ends()
-
-    def _only_ends(self) -> bool:
-        """Whether a producer has finished and no events are queued: what else is needs no demand."""
-        return self._consuming.one_finished and not any(
-            isinstance(entry, PendingEvents) for entry in self._pending
-        )
-
-    def _work_on_events(self, entry: PendingEvents) -> None:
-        consuming = self._consuming
-        for batch, origin in consuming.batches(entry.tag, entry.events):
-            self._emit("handle_events", self.stage.handle_events(batch, origin))
-            if consuming.closed:
-                return
-
-    def _work_on(self, entry: PendingInfo | PendingEnd) -> None:
-        if isinstance(entry, PendingInfo):
-            self._producing.info(entry.message)
-        else:
-            self._after_upstream(entry.upstream, entry.cancellation)
-
-    def _emit(self, callback: str, result: Any) -> None:
-        """Send on what a callback returned."""
-        if self.producing is None:
-            self._reject(callback, result)
-        else:
-            self.producing.emit(self.events_of(callback, result))
+        if self.pending is not None:
+            self.pending.work()
 
     def _reject(self, callback: str, result: Any) -> None:
         if result is not None and checked_events(callback, result):
@@ -369,11 +346,8 @@ class StageCore:
             self.consuming.closed = True
 
     def _finish_when_drained(self, producing: Producing) -> None:
-        pending = self._pending
-        while pending:  # a producer-consumer: its data has ended, so queued events have nowhere to go
-            entry = pending.popleft()
-            if not isinstance(entry, PendingEvents):
-                self._work_on(entry)
+        if self.pending:
+            self.pending.settle()
         if producing.finished() and not self._drained_sent:
             self._drained_sent = True
             self.port.send(self.port.me, m.Drained())

@@ -197,8 +197,11 @@ class Middle:
     def handle_subscribe(self, _role, _options, _subscription):
         return "automatic"
 
+    def queued(self):
+        return sum(len(getattr(entry, "events", ())) for entry in self.node.core.pending.entries)
+
     def handle_events(self, events, origin):
-        assert len(events) <= self.batch
+        assert len(events) <= self.max_demand - self.min_demand
         assert origin.producer is not None
         self.taken += len(events)
         return number(self, [out for event in events for out in self.work(event)])
@@ -297,7 +300,7 @@ class World:
         upstream = Node(network, "source", "producer", self.source)
         for index, (work, window) in enumerate(plan["middles"]):
             middle = Middle(WORK[work], dispatchers[index + 1])
-            middle.batch = window["max_demand"] - window["min_demand"]
+            middle.max_demand, middle.min_demand = window["max_demand"], window["min_demand"]
             self.middles.append(middle)
             node = Node(network, f"middle{index}", "producer_consumer", middle)
             node.core.handle(m.SubscribeTo(upstream.me, window))
@@ -361,9 +364,12 @@ class World:
         below = self.source.node
         for middle in self.middles:
             flying = sum(len(message.events) for message in network.in_flight(middle.node.me, m.Events))
-            queued = sum(len(entry.events) for entry in middle.node.core._pending if hasattr(entry, "events"))
+            queued = sum(
+                len(entry.events) for entry in middle.node.core.pending.entries if hasattr(entry, "events")
+            )
             producing = below.core.producing
             logged = sum(len(entry) for entry in producing._log or () if not isinstance(entry, int))
+            assert len(middle.node.core.producing.buffer) <= 2 * middle.max_demand, "the buffer grows"
             assert made == middle.taken + flying + queued + len(producing.buffer) + logged
             made, below = len(middle.made), middle.node
         if self.broadcast or any(sink.ends for sink in self.sinks):
@@ -405,9 +411,22 @@ class World:
                 continue
             room = producing.dispatcher.room()
             assert not room or not len(producing.buffer), f"{stage.node.me} keeps what is waited for"
-            assert not room or not core._pending, f"{stage.node.me} does not work"
+            assert not room or not core.pending, f"{stage.node.me} does not work"
             if stage is self.source and not self.source.done:
                 assert room <= self.source.owed, "nobody owes what is waited for"
+        for stage in [*self.middles, *self.sinks]:
+            if stage.node.stopped is None:
+                self.check_windows(stage)
+
+    def check_windows(self, stage):
+        """Each window counts as outstanding exactly what was asked for and has not been handled."""
+        network = self.network
+        for tag, upstream in stage.node.core.consuming.upstreams.items():
+            if upstream.window is None or upstream.finished or tag not in network.asked:
+                continue
+            unhandled = stage.queued() if isinstance(stage, Middle) else 0
+            asked, sent = network.asked[tag], network.sent.get(tag, 0)
+            assert upstream.window.outstanding == asked - sent + unhandled
 
     def check_end(self):
         assert self.source.done
