@@ -52,6 +52,7 @@ class Engine:
         self._actors: dict[LaneActor, bool] = {}  # in order of their start; whether it is somebody's child
         self._names: dict[str, LaneActor] = {}
         self._own: WeakSet[Lane] = WeakSet()  # a lane lives as long as its thread
+        self._stuck: WeakSet[Lane] = WeakSet()  # a killed stage's callback was busy there, perhaps for ever
         self.closing = False  # nobody but a supervisor, which has to bring its work to an end, may start
         self._closed = False  # nobody may
         self._ended = False  # and everything has been waited for
@@ -149,6 +150,9 @@ class Engine:
         thread_id = lane.thread_id if lane.turning is actor else None
         if not actor.abandon(reason):
             return
+        if thread_id is not None:
+            with self._lock:
+                self._stuck.add(lane)
         frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to a thread's stack
         busy_at = "" if frame is None else "".join(traceback.format_stack(frame))
         get_logger("genstage.runtime", stage=actor.name).warning(
@@ -207,5 +211,5 @@ class Engine:
         self._control.close()
         self.timers.close(max(deadline - time.monotonic(), 0))
         for lane in self._lanes():
-            lane.join(max(deadline - time.monotonic(), 0))
+            lane.join(_GRACE_S if lane in self._stuck else max(deadline - time.monotonic(), 0))
         self._ended = True
