@@ -1,4 +1,18 @@
-"""The consumer's side of a stage: its subscriptions and their demand windows."""
+"""The consumer's side of a stage: its subscriptions and their demand windows.
+
+Rules, numbered for the tests and for the explanation page:
+
+1. Options are checked before anything happens; an unknown target is told from a dead one at once.
+2. The producer gets the subscription, then the stage hears of it, then the first ask goes out.
+3. A message of events is cut by the subscription's window (see ``demand``); a manual subscription has none,
+   asks by hand and takes messages whole.
+4. Each subscription ends once, whatever is still on the way: by a cancel, by the producer's end, or because
+   its data has ended. The stage hears of it; then the cancel mode says whether the stage ends too.
+5. The end of the data ends no stage while another of its subscriptions lives. Then a stage with a *permanent*
+   subscription among those that finished ends ``Normal``: a consumer at once, a producer-consumer when what
+   it holds has left.
+6. Events of an unknown subscription are answered with a cancel.
+"""
 
 from __future__ import annotations
 

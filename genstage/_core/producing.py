@@ -4,13 +4,19 @@ Rules, numbered for the tests and for the explanation page:
 
 1. An ask or a departure makes new demand ``d`` at the dispatcher. ``d`` is served from the buffer first.
 2. Then, before ``handle_demand``, whatever the dispatcher still has room for is drained from the buffer, in
-   order. (GenStage 1.3.2 does not, and strands events: ``demand-pending-stall`` and
-   ``broadcast-late-subscriber-stall``.)
+   order, and the dispatcher is told: the producer still owes it. (GenStage 1.3.2 does not, and strands
+   events: ``demand-pending-stall`` and ``broadcast-late-subscriber-stall``.)
 3. What is left of ``d`` becomes one ``handle_demand``; it is never 0 and never merged with another.
-4. What the dispatcher does not take goes to the end of the buffer; what was taken from the buffer and is
-   refused goes back to its head.
-5. While demand accumulates, asks and emissions go to a log, in order; it is replayed on ``forward``.
-6. After ``Finish`` no demand reaches ``handle_demand``. When nothing is logged or buffered any more, and the
+4. What a callback returns and the dispatcher does not take goes to the end of the buffer, and the dispatcher
+   is told: the producer no longer owes it. (Without that, consumers of a broadcast wait for ever:
+   ``broadcast-refused-demand``.) What was taken from the buffer and is refused goes back to its head.
+5. A consumer that goes is told first, then the stage, then the dispatcher. What ``handle_cancel`` returns is
+   dispatched only after that (in GenStage before, to the very consumer that has gone:
+   ``event-to-cancelled``), and lessens the demand that the departure makes.
+6. Events go to who has subscribed, whoever asks (``ask-by-other-process``). A consumer that the dispatcher
+   refuses is told and forgotten; the dispatcher hears no more of it (``broadcast-second-subscription``).
+7. While demand accumulates, asks and emissions go to a log, in order; it is replayed on ``forward``.
+8. After ``Finish`` no demand reaches ``handle_demand``. When nothing is logged or buffered any more, and the
    infos released before have been handled, each consumer is told once that its last event has been sent, and
    the stage ends.
 """

@@ -2,10 +2,12 @@
 
 Rules that make it sound:
 
-- the state is consistent before every call on the port or of a callback;
-- the port never raises into the core;
-- ``port.stop`` is the last call of a turn, after the stage's ``terminate``;
-- a callback that raises, or returns what it must not, ends the stage: there is no half-handled message.
+1. The state is consistent before every call on the port or of a callback.
+2. The port never raises into the core.
+3. ``port.stop`` is the last call of a turn, after the stage's ``terminate``.
+4. A callback that raises, or returns what it must not, ends the stage: there is no half-handled message.
+5. What the stage sends to itself (released infos, asks for what a selector rejected, ``Drained``) waits
+   behind the messages that are there already, so that nobody is starved.
 """
 
 from __future__ import annotations
