@@ -48,44 +48,47 @@ class Buffer:
     Args:
         size: Most events it holds, 1 or more; ``None`` for no limit.
         keep: Which survive an overflow: the ``"first"`` ones or the ``"last"``.
+
+    Attributes:
+        entries: What it holds; others only look whether there is anything.
     """
 
-    __slots__ = ("_entries", "_keep_first", "_size")
+    __slots__ = ("_keep_first", "_size", "entries")
 
     def __init__(self, size: int | None, keep: str = "last") -> None:
-        self._entries: deque[_Entry] = deque()
+        self.entries: deque[_Entry] = deque()
         self._size = size
         self._keep_first = keep == "first"
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def store(self, events: Sequence[Any]) -> Stored:
         """Append events; what does not fit is discarded as ``keep`` says."""
         if self._size is None:
-            self._entries.extend(map(_Entry, events))
+            self.entries.extend(map(_Entry, events))
             return Stored(0, [])
-        excess = len(self._entries) + len(events) - self._size
+        excess = len(self.entries) + len(events) - self._size
         if excess <= 0:
-            self._entries.extend(map(_Entry, events))
+            self.entries.extend(map(_Entry, events))
             return Stored(0, [])
         if self._keep_first:
-            self._entries.extend(map(_Entry, events[: len(events) - excess]))
+            self.entries.extend(map(_Entry, events[: len(events) - excess]))
             return Stored(excess, [])
         infos: list[Any] = []
-        for _ in range(min(excess, len(self._entries))):
-            infos.extend(self._entries.popleft().infos or ())
-        self._entries.extend(map(_Entry, events[-self._size :]))
+        for _ in range(min(excess, len(self.entries))):
+            infos.extend(self.entries.popleft().infos or ())
+        self.entries.extend(map(_Entry, events[-self._size :]))
         return Stored(excess, infos)
 
     def store_info(self, info: Any) -> bool:
         """Let an info wait behind the last event; ``False`` if there is none to wait for."""
-        if not self._entries:
+        if not self.entries:
             return False
         if self._size is None:
-            self._entries.append(_Entry(info, is_info=True))
+            self.entries.append(_Entry(info, is_info=True))
         else:
-            last = self._entries[-1]
+            last = self.entries[-1]
             if last.infos is None:
                 last.infos = []
             last.infos.append(info)
@@ -93,9 +96,9 @@ class Buffer:
 
     def take(self, count: int) -> Taken | None:
         """Take up to ``count`` events, up to and with the first infos; ``None`` if there is nothing."""
-        if not self._entries or count <= 0:
+        if not self.entries or count <= 0:
             return None
-        entries = self._entries
+        entries = self.entries
         events: list[Any] = []
         infos: list[Any] = []
         while entries and count:
@@ -113,8 +116,8 @@ class Buffer:
     def take_infos(self) -> list[Any]:
         """Take the infos that no event precedes any more (only an infinite buffer holds such)."""
         infos: list[Any] = []
-        while self._entries and self._entries[0].is_info:
-            infos.append(self._entries.popleft().event)
+        while self.entries and self.entries[0].is_info:
+            infos.append(self.entries.popleft().event)
         return infos
 
     def put_back(self, events: Sequence[Any], infos: Iterable[Any]) -> None:
@@ -125,4 +128,4 @@ class Buffer:
             entries.extend(_Entry(info, is_info=True) for info in waiting)
         elif waiting:
             entries[-1].infos = waiting
-        self._entries.extendleft(reversed(entries))
+        self.entries.extendleft(reversed(entries))

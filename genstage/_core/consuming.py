@@ -27,7 +27,7 @@ from genstage._core.subscription import Subscription
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from genstage._core.messages import Events, Tag
     from genstage._core.options import CancelMode
@@ -118,31 +118,32 @@ class Consuming:
             raise Exit(BadReturn("handle_subscribe", mode))
         return subscription
 
-    def known(self, message: Events) -> bool:
-        """Whether events belong to a subscription; the sender of others is told to stop."""
-        if message.tag in self.upstreams:
-            return True
+    def unknown(self, message: Events) -> None:
+        """Events belong to no subscription: their sender is told to stop."""
         self._port.send(message.sender, Cancel(self._port.me, message.tag, UnknownSubscription()))
-        return False
 
-    def batches(self, tag: Tag, events: Sequence[Any]) -> Iterator[tuple[Sequence[Any], Subscription]]:
-        """Cut a message into batches; each batch's ask goes out when the next one is requested."""
+    def handle(self, message: Events) -> None:
+        """Let the stage handle a message, batch by batch, each followed by its ask."""
+        core, port = self._core, self._port
+        tag, events = message.tag, message.events
         self.events_in += len(events)
         upstream = self.upstreams.get(tag)
         if upstream is None:  # it was cancelled while the events waited in a producer-consumer
-            yield events, Subscription(None, self._port.me, tag, self._port.send)
+            core.take(events, Subscription(None, port.me, tag, port.send))
             return
         subscription = upstream.subscription
         if upstream.window is None:
-            yield events, subscription
+            core.take(events, subscription)
             return
         batches, excesses = upstream.window.split(events)
         for excess in excesses:
-            self._port.report("excess_events", count=excess)
+            port.report("excess_events", count=excess)
         for batch, ask in batches:
-            yield batch, subscription
+            core.take(batch, subscription)
+            if self.closed:
+                return
             if ask and not upstream.finished:
-                self._port.send(subscription.producer, Ask(self._port.me, tag, ask))
+                port.send(subscription.producer, Ask(port.me, tag, ask))
 
     def end(self, tag: Tag, kind: str) -> Upstream | None:
         """A subscription ends; ``None`` if it is unknown or has ended before.

@@ -35,19 +35,27 @@ class Window:
         self.limit = max_demand - min_demand
         self.outstanding = max_demand
 
-    def split(self, events: Sequence[Any]) -> tuple[list[tuple[Sequence[Any], int]], list[int]]:
+    def split(self, events: Sequence[Any]) -> tuple[Sequence[tuple[Sequence[Any], int]], Sequence[int]]:
         """Cut a message into batches.
 
         Returns:
             The batches, each with how much to ask for after it (0: nothing), and the sizes of what came in
             excess, per batch that held any.
         """
-        batches: list[tuple[Sequence[Any], int]] = []
-        excesses: list[int] = []
         limit = self.limit
         owed = outstanding = self.outstanding
-        for start in range(0, len(events), limit):
-            batch = events if len(events) <= limit else events[start : start + limit]
+        count = len(events)
+        if 0 < count <= limit and count <= owed:  # the common case, worth a way of its own
+            outstanding -= count
+            if outstanding > self.min_demand:
+                self.outstanding = outstanding
+                return ((events, 0),), ()
+            self.outstanding = self.max_demand
+            return ((events, self.max_demand - outstanding),), ()
+        batches: list[tuple[Sequence[Any], int]] = []
+        excesses: list[int] = []
+        for start in range(0, count, limit):
+            batch = events if count <= limit else events[start : start + limit]
             credit = len(batch)
             if credit > owed:
                 excesses.append(credit - owed)

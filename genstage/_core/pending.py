@@ -19,24 +19,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from genstage._core.messages import Events
 
+if TYPE_CHECKING:
     from genstage._core.consuming import Consuming, Upstream
-    from genstage._core.messages import Tag
     from genstage._core.producing import Producing
     from genstage._core.stage import StageCore
     from genstage._core.subscription import Cancellation
 
-__all__ = ["Pending", "PendingEnd", "PendingEvents", "PendingInfo"]
-
-
-@dataclass(slots=True)
-class PendingEvents:
-    """A message of events."""
-
-    tag: Tag
-    events: Sequence[Any]
+__all__ = ["Pending", "PendingEnd", "PendingInfo"]
 
 
 @dataclass(slots=True)
@@ -63,7 +54,7 @@ class Pending:
         self._core = core
         self._producing = producing
         self._consuming = consuming
-        self.entries: deque[PendingEvents | PendingInfo | PendingEnd] = deque()
+        self.entries: deque[Events | PendingInfo | PendingEnd] = deque()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -77,8 +68,8 @@ class Pending:
         entries = self.entries
         while entries and self._may_work():
             entry = entries.popleft()
-            if isinstance(entry, PendingEvents):
-                self._handle(entry)
+            if isinstance(entry, Events):
+                self._consuming.handle(entry)
             else:
                 self._look_at(entry)
 
@@ -87,24 +78,15 @@ class Pending:
         entries = self.entries
         while entries:
             entry = entries.popleft()
-            if not isinstance(entry, PendingEvents):
+            if not isinstance(entry, Events):
                 self._look_at(entry)
 
     def _may_work(self) -> bool:
-        if len(self._producing.buffer) or self._consuming.closed:
+        if self._producing.buffer.entries or self._consuming.closed:
             return False
         if self._producing.dispatcher.expects():
             return True
-        return self._consuming.one_finished and not any(
-            isinstance(entry, PendingEvents) for entry in self.entries
-        )
-
-    def _handle(self, entry: PendingEvents) -> None:
-        core, consuming = self._core, self._consuming
-        for batch, origin in consuming.batches(entry.tag, entry.events):
-            core.emit("handle_events", core.stage.handle_events(batch, origin))
-            if consuming.closed:
-                return
+        return self._consuming.one_finished and not any(isinstance(entry, Events) for entry in self.entries)
 
     def _look_at(self, entry: PendingInfo | PendingEnd) -> None:
         if isinstance(entry, PendingInfo):

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage._core.buffer import Buffer
 from genstage._core.dispatchers.base import Refused
-from genstage._core.messages import Ask, Cancelled, Finished, Message
+from genstage._core.messages import Ask, Cancelled, Events, Finished, Message
 from genstage._core.reasons import (
     BadReturn,
     DuplicatedSubscription,
@@ -80,7 +80,7 @@ class Producing:
     def deliver(self, peer: Peer, tag: Tag, events: Sequence[Any]) -> None:
         """Send events to a subscription."""
         self.events_out += len(events)
-        self._core.send_events(peer, tag, events)
+        self._port.send(peer, Events(self._port.me, tag, events))
 
     def ask_again(self, tag: Tag, count: int) -> None:
         """Ask on behalf of a subscription, behind the messages already waiting."""
@@ -138,7 +138,7 @@ class Producing:
             return
         room = self.dispatcher.room()
         demand = self.dispatcher.cancel(tag)
-        if events and len(self.buffer) and self.dispatcher.room():
+        if events and self.buffer.entries and self.dispatcher.room():
             self._keep(events)
         elif events:
             demand = max(demand - max(self.emit(events) - room, 0), 0)
@@ -174,8 +174,9 @@ class Producing:
             self._log.append(events)
             return 0
         left = self.dispatcher.dispatch(events)
-        if left:
-            self._keep(left)
+        if not left:
+            return len(events)
+        self._keep(left)
         return len(events) - len(left)
 
     def info(self, message: Any) -> None:
@@ -193,7 +194,7 @@ class Producing:
             return False
         for info in self.buffer.take_infos():
             self._release(info)
-        return not len(self.buffer)
+        return not self.buffer.entries
 
     def say_finished(self) -> None:
         """Tell each consumer, once, that its last event has been sent."""
@@ -235,7 +236,7 @@ class Producing:
             if demand:
                 self._log.append(demand)
             return
-        if len(self.buffer):
+        if self.buffer.entries:
             demand = self._serve(demand)
             self._drain()
         if demand:

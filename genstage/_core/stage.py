@@ -18,7 +18,7 @@ from genstage._core import messages as m
 from genstage._core.consuming import Consuming, SubscriberExit
 from genstage._core.dispatchers.demand import DemandDispatcher
 from genstage._core.options import stage_options
-from genstage._core.pending import Pending, PendingEnd, PendingEvents, PendingInfo
+from genstage._core.pending import Pending, PendingEnd, PendingInfo
 from genstage._core.producing import Producing
 from genstage._core.reasons import BadReturn, Crash, Normal
 from genstage._core.results import Exit, Finish, Reply, Stop, Unanswered, checked_events
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from genstage._core.consuming import Upstream
     from genstage._core.port import Port
     from genstage._core.reasons import Reason
+    from genstage._core.subscription import Subscription
 
 __all__ = ["Kind", "StageCore"]
 
@@ -110,9 +111,11 @@ class StageCore:
         if self.kind == "producer" and not producing.finishing:
             self.emit("handle_demand", self.stage.handle_demand(demand))
 
-    def send_events(self, peer: m.Peer, tag: m.Tag, events: Sequence[Any]) -> None:
-        """Send events to a consumer."""
-        self.port.send(peer, m.Events(self.port.me, tag, events))
+    def take(self, events: Sequence[Any], origin: Subscription) -> None:
+        """Let the stage handle a batch."""
+        result = self.stage.handle_events(events, origin)
+        if result is not None:
+            self.emit("handle_events", result)
 
     def events_of(self, callback: str, result: Any) -> Sequence[Any]:
         """The events that a callback returned; ``Finish`` also begins the end of the stage.
@@ -130,6 +133,8 @@ class StageCore:
         """Send on what a callback returned."""
         if self.producing is None:
             self._reject(callback, result)
+        elif type(result) is list:
+            self.producing.emit(result)
         else:
             self.producing.emit(self.events_of(callback, result))
 
@@ -174,9 +179,12 @@ class StageCore:
             self._work()
 
     def _on_ask(self, message: m.Ask) -> None:
-        if self._is_producer(message):
-            self._producing.ask(message)
-            self._work()
+        if self.producing is None:
+            self._wrong_kind(message)
+            return
+        self.producing.ask(message)
+        if self.pending is not None:
+            self.pending.work()
 
     def _on_cancel(self, message: m.Cancel) -> None:
         if self._is_producer(message):
@@ -184,16 +192,16 @@ class StageCore:
             self._work()
 
     def _on_events(self, message: m.Events) -> None:
-        if self.consuming is None:
-            self.port.report("wrong_kind_message", message=message)
-        elif not self.consuming.known(message):
-            return
-        elif self.kind == "consumer":
-            for batch, origin in self.consuming.batches(message.tag, message.events):
-                self._reject("handle_events", self.stage.handle_events(batch, origin))
+        consuming = self.consuming
+        if consuming is None:
+            self._wrong_kind(message)
+        elif message.tag not in consuming.upstreams:
+            consuming.unknown(message)
+        elif self.pending is None:
+            consuming.handle(message)
         else:
-            self._queue.entries.append(PendingEvents(message.tag, message.events))
-            self._queue.work()
+            self.pending.entries.append(message)
+            self.pending.work()
 
     def _on_cancelled(self, message: m.Cancelled) -> None:
         if self._is_consumer(message):
@@ -305,19 +313,17 @@ class StageCore:
         assert self.consuming is not None  # noqa: S101 - callers have checked the kind
         return self.consuming
 
-    @property
-    def _queue(self) -> Pending:
-        assert self.pending is not None  # noqa: S101 - callers have checked the kind
-        return self.pending
+    def _wrong_kind(self, message: Any) -> None:
+        self.port.report("wrong_kind_message", message=message)
 
     def _is_producer(self, message: Any) -> bool:
         if self.producing is None:
-            self.port.report("wrong_kind_message", message=message)
+            self._wrong_kind(message)
         return self.producing is not None
 
     def _is_consumer(self, message: Any) -> bool:
         if self.consuming is None:
-            self.port.report("wrong_kind_message", message=message)
+            self._wrong_kind(message)
         return self.consuming is not None
 
     def _upstream_ended(self, tag: m.Tag, cancellation: Cancellation) -> None:

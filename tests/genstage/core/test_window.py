@@ -27,7 +27,7 @@ def test_batches_and_asks(max_demand, min_demand, messages, handled):
     seen = []
     for size in messages:
         batches, excesses = window.split(range(size))
-        assert excesses == []
+        assert list(excesses) == []
         assert [event for batch, _ in batches for event in batch] == list(range(size))
         seen.append([(len(batch), ask) for batch, ask in batches])
     assert seen == handled
