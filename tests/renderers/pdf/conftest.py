@@ -89,11 +89,11 @@ def make_pdf():
     """
     consumers = []
 
-    def make(report, records, *, names=NAMES, sizes=(1000,), between=lambda _: None):
+    def make(report, records, *, names=NAMES, sizes=(1000,), between=lambda _: None, output=None):
         layout = lay_out(report, names)
         maker = RowMaker(layout)
         rows_state = maker.begin()
-        output = RecordingOutput()
+        output = RecordingOutput() if output is None else output
         consumer = PdfConsumer(layout)
         consumers.append(consumer)
         state = consumer.begin(output)

@@ -7,6 +7,8 @@ from itertools import pairwise
 import pikepdf
 import pytest
 
+from genstage.errors import OutputError
+from genstage.testing import RecordingOutput
 from renderers.errors import CompileError
 from renderers.model import Column, Group, Labels, Report, sum_of
 from renderers.pdf import RENDERER, consumer
@@ -233,3 +235,27 @@ def test_a_refusal_is_a_compile_error(make_pdf, report, invoices):
 
     with pytest.raises(CompileError, match=r"^typesetting failed: [^\n]*string[^\n]*$"):
         make_pdf(report, invoices(300), sizes=(50,), between=spoil)
+
+
+class Full(RecordingOutput):
+    """An output with no room for its main file."""
+
+    def write(self, data, /):
+        raise OutputError("report.pdf", f"no room for {len(data)} bytes")
+
+
+class FullScratch(RecordingOutput):
+    """An output with no room for its scratch file."""
+
+    def scratch(self, name):
+        return self.scratches.setdefault(name, Full())
+
+
+@pytest.mark.parametrize(("output", "pages"), [(Full(), True), (FullScratch(), False)])
+def test_a_full_disk_is_an_output_error_when_pages_are_set_and_when_they_are_joined(
+    make_pdf, report, invoices, output, pages
+):
+    with pytest.raises(OutputError, match=r"no room for \d+ bytes$"):
+        make_pdf(report, invoices(300), output=output)
+    assert bool(output.scratch("pages").size) is pages
+    assert output.data == b""
