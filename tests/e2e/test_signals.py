@@ -44,6 +44,27 @@ def join_slowly(*arguments, **options):
 consumer.join = join_slowly
 """
 
+# Its files get their final names when the test says so.
+SLOW_PUBLICATION = """\
+import time
+from pathlib import Path
+
+from genstage.streaming.output import RunFolder
+from renderers.demo import KEY, QUERY, REPORT
+
+publish = RunFolder.publish
+
+
+def publish_slowly(self, files):
+    Path("publishing").touch()
+    while not Path("go").exists():
+        time.sleep(0.01)
+    publish(self, files)
+
+
+RunFolder.publish = publish_slowly
+"""
+
 pytestmark = pytest.mark.process
 
 
@@ -138,6 +159,24 @@ def test_while_the_pdf_is_finalised_and_hangs(out, slow_join):
     check_clean_stop(slow_join, stop(slow_join), out)
 
 
+def test_while_the_files_are_published_it_is_too_late(tmp_path, command, out):
+    assert command("sample", "--rows", "500", "sample.sqlite").end()[0] == 0
+    (tmp_path / "slow.py").write_text(SLOW_PUBLICATION)
+    running = command(
+        "report", "--source", "sqlite:///sample.sqlite", "--report", "slow:REPORT", "--format", "pdf,html"
+    )
+    running.wait_until((tmp_path / "publishing").exists)
+    running.popen.send_signal(signal.SIGINT)
+    running.wait_for("stopping  signal=SIGINT")
+    (tmp_path / "go").touch()
+    code, said, told = running.end()
+    assert (code, "Traceback" in told, "no output was written" in told) == (0, False, False)
+    assert "out/report.pdf" in said
+    assert {file.name for file in out.iterdir()} == set(OLD)
+    assert (out / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert (out / "report.html").read_bytes().startswith(b"<!")
+
+
 def test_while_the_sample_is_created(tmp_path, command):
     running = command("demo", "--rows", "1000000", "--out", "new/folder")
     running.wait_for("creating sample  records=5000")
@@ -154,7 +193,7 @@ def test_the_second_ends_at_once(out, slow_join):
     slow_join.popen.send_signal(signal.SIGINT)
     since = time.monotonic()
     assert slow_join.end()[0] == 130
-    assert time.monotonic() - since < 2.0
+    assert time.monotonic() - since < 4.0  # the stages alone would have five seconds
     finals = {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()}
     assert finals == OLD
     _, alive = psutil.wait_procs(children, timeout=SECONDS)
