@@ -161,8 +161,8 @@ class LaneActor(pykka.Actor):
     def end(self, reason: Reason) -> bool:
         """Be dead from now on, for everybody.
 
-        Called in the actor's own turn when it ends, from any thread to kill it. Watchers learn the reason
-        after everything the actor has sent.
+        Called in the actor's own turn when it ends, from any thread to kill it: no further callback runs
+        then, ``terminate`` neither. Watchers learn the reason after everything the actor has sent.
 
         Returns:
             Whether it was alive until now.
@@ -174,6 +174,8 @@ class LaneActor(pykka.Actor):
             watchers, self._watchers = self._watchers, {}
             requests, self._requests = self._requests, {}
         self._handle = _nothing
+        if isinstance(self.behaviour, StageCore):  # what is left of it are figures
+            self.behaviour.stage = _Ended(reason)
         if isinstance(reason, Crash):
             self._log_crash(reason.exception)
         self.driver.close()
@@ -187,17 +189,6 @@ class LaneActor(pykka.Actor):
             self.lane.close()
         self.actor_stopped.set()  # whoever waits for the end finds everything done
         return True
-
-    def abandon(self, reason: Reason) -> bool:
-        """Be dead, whatever the lane's thread is doing: no further callback runs, ``terminate`` neither.
-
-        Returns:
-            Whether it was alive until now.
-        """
-        ended = self.end(reason)
-        if ended and isinstance(self.behaviour, StageCore):
-            self.behaviour.stage = _Abandoned(reason)
-        return ended
 
     def _tell_started(self, reason: Reason | None) -> None:
         with self._lock:
@@ -275,14 +266,14 @@ class _Inbox:
 _PROXIED = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
 
 
-class _Abandoned:
-    """Stands in for the stage of a killed actor: whatever the core calls next ends the turn."""
+class _Ended:
+    """Stands in for the stage of an actor that has ended: whatever the core still calls ends the turn."""
 
     def __init__(self, reason: Reason) -> None:
         self._reason = reason
 
     def terminate(self, _reason: Reason) -> None:
-        """Nothing: a killed stage does not clean up."""
+        """Nothing: a killed stage does not clean up, and any other has."""
 
     def __getattr__(self, _callback: str) -> NoReturn:
         raise Exit(self._reason)

@@ -148,7 +148,7 @@ class Engine:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
         lane = actor.lane
         thread_id = lane.thread_id if lane.turning is actor else None
-        if not actor.abandon(reason):
+        if not actor.end(reason):
             return
         if thread_id is not None:
             with self._lock:
