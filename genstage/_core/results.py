@@ -95,5 +95,5 @@ def checked_events(callback: str, result: Any) -> Sequence[Any]:
     if isinstance(result, Stop):
         raise Exit(result.reason)
     if isinstance(result, Sequence) and not isinstance(result, _TEXTS):
-        return result
+        return list(result)  # not every sequence can be cut: a deque cannot
     raise Exit(BadReturn(callback, result))

@@ -347,6 +347,21 @@ def test_its_own_finish_takes_no_more_events_and_survives_its_producers(bench):
     assert pc.ask(1, 1) == [("events", "c1", 1, [2]), *finished(1), *ENDS]
 
 
+def test_infos_queued_at_its_own_finish_are_handled(bench):
+    pc = middle(bench, "p1", handle_events=lambda events, _tag: Finish(events))
+    pc.subscribe(1)
+    pc.events(101, 1)
+    pc.handle(m.Info("i"))
+    pc.events(101, 2)
+    assert pc.ask(1, 1) == [
+        ("handle_events", [1], 101),
+        ("events", "c1", 1, [1]),
+        ("handle_info", "i"),
+        *finished(1),
+        *ENDS,
+    ]
+
+
 def test_the_last_events_of_a_manual_subscription_are_handled_whole(bench):
     pc = middle(bench, "p1", modes={"producer": "manual"})
     pc.subscribe(1)

@@ -1,6 +1,9 @@
+from collections import UserList, deque
+
 import pytest
 
 from genstage._core import messages as m
+from genstage._core.dispatchers.base import Refused
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage._core.dispatchers.demand import DemandDispatcher
 from genstage._core.reasons import BadReturn, Crash, Named, Normal
@@ -232,6 +235,20 @@ def test_accumulated_demand_is_replayed_ask_by_ask_and_in_the_order_of_the_log(b
     assert producer.buffered == 1
 
 
+def test_an_ask_moves_buffered_events_to_the_log_and_lets_their_infos_go(bench):
+    producer = bench("producer")
+    producer.emit(1, 2)
+    producer.handle(m.Info("i"))
+    producer.handle(m.SetDemand("accumulate"))
+    producer.subscribe(1)
+    assert producer.ask(1, 5) == [("handle_info", "i")]
+    assert producer.buffered == 0
+    assert producer.handle(m.SetDemand("forward")) == [
+        ("events", "c1", 1, [1, 2]),
+        ("handle_demand", 3),
+    ]
+
+
 def test_the_demand_mode_can_be_asked_for(bench):
     producer = bench("producer")
     producer.handle(m.GetDemand("a"), m.SetDemand("accumulate"), m.GetDemand("b"))
@@ -274,9 +291,29 @@ def test_a_call_can_be_answered_later_or_with_the_end(bench):
     producer = bench("producer", handle_call=Unanswered(["x"]))
     assert producer.handle(m.Call("request", "caller")) == [("handle_call", "request", "caller")]
     assert (producer.port.replies, producer.buffered) == ([], 1)
+    producer = bench("producer", handle_call="no reply")
+    assert producer.handle(m.Call("request", "caller"))[-1] == (
+        "stop",
+        BadReturn("handle_call", "no reply"),
+    )
+    assert producer.port.replies == []
     producer = bench("producer", handle_call=Stop(OOPS, Reply("last")))
     assert producer.handle(m.Call("request", "caller"))[1:] == [("terminate", OOPS), ("stop", OOPS)]
     assert producer.port.replies == [("caller", "last")]
+
+
+@pytest.mark.parametrize("value", [(1, 2), range(1, 3), deque([1, 2]), UserList([1, 2])], ids=repr)
+def test_any_sequence_holds_events(bench, value):
+    producer = bench("producer", handle_demand=lambda _: value)
+    producer.subscribe(1)
+    assert sent(producer.ask(1, 1)) == [(1, [1])]
+    assert producer.buffered == 1
+
+
+def test_none_is_no_events(bench):
+    producer = bench("producer", handle_demand=lambda _: None)
+    producer.subscribe(1)
+    assert producer.ask(1, 2) == [("handle_demand", 2)]
 
 
 @pytest.mark.parametrize(
@@ -314,3 +351,26 @@ def test_a_consumer_cannot_emit(bench):
         ("handle_info", "hello"),
         ("report", "consumer_cannot_emit", {"callback": "handle_info"}),
     ]
+
+
+class Eager(DemandDispatcher):
+    """Asks for five at each subscription, doubles what is asked, and takes nobody named c9 on."""
+
+    def subscribe(self, tag, peer, options):
+        if peer == "c9":
+            raise Refused(OOPS)
+        return super().subscribe(tag, peer, options) + 5
+
+    def ask(self, tag, count):
+        return 2 * super().ask(tag, count)
+
+
+def test_the_dispatcher_decides_how_much_is_asked_for_and_who_is_taken_on(bench):
+    producer = bench("producer", {"dispatcher": Eager()})
+    assert producer.subscribe(1)[1:] == [("handle_demand", 5)]
+    assert producer.ask(1, 3) == [("handle_demand", 6)]
+    assert producer.subscribe(9)[1:] == [
+        ("cancelled", "c9", 9, OOPS),
+        ("handle_cancel", "cancel", OOPS, 9),
+    ]
+    assert producer.port.watched == {1: "c1"}

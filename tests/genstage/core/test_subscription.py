@@ -289,3 +289,38 @@ def test_a_client_cancels_through_the_consumer(bench):
     consumer.subscribe_to("p1")
     assert consumer.handle(m.CancelUpstream(101, OOPS)) == [("cancel", "p1", 101, OOPS)]
     assert consumer.handle(m.CancelUpstream(999, OOPS)) == []
+    assert consumer.handle(m.AskUpstream(999, 1)) == []
+    assert bench("producer").handle(m.AskUpstream(999, 1), m.CancelUpstream(999, OOPS)) == []
+
+
+def test_subscriptions_compare_by_their_tags(bench):
+    consumer = bench("consumer")
+    consumer.subscribe_to("p1")
+    consumer.subscribe_to("p1")
+    (_, first), (_, second) = consumer.port.replies
+    again = consumer.core.consuming.upstreams[101].subscription
+    assert (first == again, first == second, first == "first") == (True, False, False)
+    assert len({first, second, again}) == 2
+    assert repr(first) == "<Subscription 101 of me to p1>"
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (Normal(), "normal"),
+        (Shutdown(), "shutdown"),
+        (Shutdown("tonight"), "shutdown: tonight"),
+        (Killed(), "killed"),
+        (NoProc(), "not alive"),
+        (Crash(ValueError("bad")), "ValueError: bad"),
+        (Crash(ValueError()), "ValueError"),
+        (BadReturn("handle_demand", 3), "handle_demand returned 3"),
+        (OOPS, "oops"),
+        (AlreadySubscribed(), "already subscribed"),
+        (UnknownSubscription(), "unknown subscription"),
+        (DuplicatedSubscription(), "duplicated subscription"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_reasons_read_like_words(reason, text):
+    assert str(reason) == text
