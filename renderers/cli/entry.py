@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code: int | None = get_command(app).main(
                 arguments, prog_name="genstage", standalone_mode=False, obj=signals
             )
-    except Interrupted as error:  # before or after a command's own part
+    except Interrupted as error:  # before the command's own part
+        say(error.line)
         return error.exit_code
     except OSError as error:  # help or version could not be written
         say(f"standard output: {error.strerror}")

@@ -73,6 +73,11 @@ class Interrupted(BaseException):
         return signal.Signals(self.number).name
 
     @property
+    def line(self) -> str:
+        """What is said about it."""
+        return f"stopped by {self.name}: no output was written"
+
+    @property
     def exit_code(self) -> int:
         """What a shell would show for a process that the signal had killed."""
         return 128 + self.number

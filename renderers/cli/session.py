@@ -64,7 +64,7 @@ def session(
         except RunError as error:
             code, line, stack = 1, error.reason, error.__cause__
         except Interrupted as error:
-            code, line, stack = error.exit_code, f"stopped by {error.name}: no output was written", None
+            code, line, stack = error.exit_code, error.line, None
         except Exception as error:  # noqa: BLE001 - a fault in the command itself ends in one line, too
             _log.error("fault in the command", exc_info=error)
             code, line, stack = 1, described(error), None

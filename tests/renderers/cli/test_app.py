@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import sqlite3
 import sys
 
@@ -159,6 +160,15 @@ def test_help_is_for_people(capsys, arguments):
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert re.fullmatch(r"genstage \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_a_signal_before_the_command_has_begun(monkeypatch, capsys):
+    def interrupted(_):
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("typer.main.get_command", interrupted)
+    assert main(["demo"]) == 143
+    assert capsys.readouterr().err == "genstage: stopped by SIGTERM: no output was written\n"
 
 
 def test_without_a_command_help_goes_to_standard_error(capsys):

@@ -70,7 +70,9 @@ def test_closed_streams(tmp_path):
 def test_an_output_that_knows_only_ascii(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     (tmp_path / "reports.py").write_text(
-        "from renderers import Report\nÄMTER = Report('a', title='Ämter')\nQUERY, KEY = 'SELECT 1 AS id', 'id'\n",
+        "from renderers import Report\n"
+        "ÄMTER = Report('a', title='Ämter')\n"
+        "QUERY, KEY = 'SELECT 1 AS id', 'id'\n",
         encoding="utf-8",
     )
     assert run(tmp_path, "sample", "--rows", "1", "any.sqlite").returncode == 0
