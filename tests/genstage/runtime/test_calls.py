@@ -192,14 +192,14 @@ def test_a_request_answered_with_nonsense_ends_the_stage(start):
 def test_a_cause_that_cannot_be_shown_does_no_harm(start, expected_errors, text):
     ref, _ = start()
 
-    class Unshowable(Exception):
+    class UnshowableError(Exception):
         def __str__(self):
             raise ValueError(text)
 
     def raises(_stage, _reply_to):
-        raise Unshowable
+        raise UnshowableError
 
-    with pytest.raises(DeadStageError, match="Unshowable that cannot be shown"):
+    with pytest.raises(DeadStageError, match="UnshowableError that cannot be shown"):
         ref.call(raises)
     assert start()[0].call(echo("the lane lives")) == "the lane lives"
     assert expected_errors

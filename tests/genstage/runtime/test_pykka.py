@@ -1,0 +1,156 @@
+import queue
+import threading
+
+import pykka
+import pytest
+
+from genstage import Consumer
+from genstage._core.results import Reply, Unanswered
+
+DEADLINE_S = 20.0
+
+
+class Echo(Consumer):
+    def __init__(self, heard=None):
+        self.heard = heard
+
+    def handle_call(self, request, reply_to):
+        if request == "raise":
+            raise ValueError("boom")
+        if request == "error":
+            return Reply(LookupError("none"))
+        if request == "never":
+            return Unanswered()
+        return Reply((request, threading.current_thread().name))
+
+    def handle_info(self, message):
+        self.heard.put(message)
+
+    def terminate(self, reason):
+        if self.heard is not None:
+            self.heard.put(reason)
+
+
+@pytest.fixture
+def echo(runtime):
+    return runtime.start(Echo, name="echo")
+
+
+def test_ask(echo):
+    assert echo.pykka.ask("hello", timeout=DEADLINE_S) == ("hello", "test-shared")
+    assert echo.pykka.ask("hello", block=False).get(timeout=DEADLINE_S)[0] == "hello"
+
+
+def test_tell_comes_to_handle_info(runtime):
+    heard = queue.Queue()
+    ref = runtime.start(lambda: Echo(heard))
+    ref.pykka.tell({"a": 1})
+
+    assert heard.get(timeout=DEADLINE_S) == {"a": 1}
+
+
+def test_an_error_as_reply_is_raised_and_the_stage_goes_on(echo):
+    with pytest.raises(LookupError):
+        echo.pykka.ask("error", timeout=DEADLINE_S)
+
+    assert echo.pykka.is_alive()
+
+
+def test_ask_has_a_deadline(echo):
+    with pytest.raises(pykka.Timeout):
+        echo.pykka.ask("never", timeout=0.01)
+
+    assert echo.pykka.is_alive()
+
+
+def test_stop(echo):
+    assert echo.pykka.is_alive()
+    assert echo.pykka.stop(timeout=DEADLINE_S) is True
+    assert not echo.pykka.is_alive()
+    assert not echo.alive
+    assert echo.pykka.stop(timeout=DEADLINE_S) is False
+
+
+def test_the_dead_raise_as_pykkas_own_do(echo):
+    echo.stop()
+
+    with pytest.raises(pykka.ActorDeadError):
+        echo.pykka.ask("hello", timeout=DEADLINE_S)
+    with pytest.raises(pykka.ActorDeadError):
+        echo.pykka.tell("hello")
+    with pytest.raises(pykka.ActorDeadError):
+        echo.pykka.proxy()
+
+
+def test_an_ask_that_raises_ends_the_stage_and_the_asker_learns_the_cause(echo, expected_errors):
+    with pytest.raises(pykka.ActorDeadError) as caught:
+        echo.pykka.ask("raise", timeout=DEADLINE_S)
+
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert not echo.pykka.is_alive()
+    assert expected_errors
+
+
+def test_asks_and_stops_on_the_way_are_answered_when_the_stage_ends(echo, start, stuck, gate):
+    stuck(start()[0])  # on the same lane
+    stops = [echo.pykka.stop(block=False) for _ in range(2)]
+    answer = echo.pykka.ask("too late", block=False)
+    never = echo.pykka.ask("never", block=False)
+    gate.set()
+
+    assert [stop.get(timeout=DEADLINE_S) for stop in stops] == [True, True]
+    for future in (answer, never):
+        with pytest.raises(pykka.ActorDeadError):
+            future.get(timeout=DEADLINE_S)
+
+
+def test_an_ask_left_unanswered_ends_with_the_stage(echo):
+    future = echo.pykka.ask("never", block=False)
+    echo.stop()
+
+    with pytest.raises(pykka.ActorDeadError):
+        future.get(timeout=DEADLINE_S)
+
+
+def test_a_stage_and_an_ordinary_actor_talk_to_each_other(runtime):
+    class Partner(pykka.ThreadingActor):
+        def on_receive(self, message):
+            return ("partner", message)
+
+    class Asks(Consumer):
+        def handle_call(self, request, _reply_to):
+            return Reply(partner.ask(request, timeout=DEADLINE_S))
+
+    partner = Partner.start()
+    try:
+        asks = runtime.start(Asks, blocking=True)
+        assert asks.pykka.ask("hello", timeout=DEADLINE_S) == ("partner", "hello")
+        assert runtime.start(Echo).pykka.ask("hi", timeout=DEADLINE_S)[0] == "hi"
+    finally:
+        partner.stop()
+
+
+def test_stages_are_not_in_pykkas_registry(echo):
+    assert echo.alive
+    assert pykka.ActorRegistry.get_all() == []
+    pykka.ActorRegistry.stop_all()
+    assert echo.alive
+
+
+def test_a_proxy_is_refused_and_does_no_harm(echo):
+    with pytest.raises(TypeError, match="stage 'echo' has no proxy: use tell or ask"):
+        echo.pykka.proxy().name.get(timeout=DEADLINE_S)
+
+    assert echo.alive
+
+
+def test_waiting_on_ones_own_lane_is_refused(echo, start):
+    ref, _ = start()
+
+    def ask(_stage, _reply_to):
+        with pytest.raises(RuntimeError, match="cannot be waited for"):
+            echo.pykka.ask("hello")
+        return Reply(echo.pykka.ask("hello", block=False))
+
+    assert ref.call(ask).get(timeout=DEADLINE_S)[0] == "hello"
+    assert ref.pykka.actor_class.__name__ == "LaneActor"
