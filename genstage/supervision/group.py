@@ -77,7 +77,8 @@ class Group:
 
     def start(self) -> None:
         """Start the first child; the others follow as their messages come in."""
-        self._start_next()
+        if self._waiting:
+            self._start_next()
 
     def stop(self) -> None:
         """Stop all children, the last one first."""

@@ -129,8 +129,8 @@ def test_starts_that_meet_the_close_succeed_or_are_refused(doer, blocking):
             while True:
                 try:
                     outcomes.append(runtime.start(doer, blocking=blocking, timeout_s=DEADLINE_S))
-                except StartError as error:
-                    outcomes.append(error)
+                except StartError as refusal:
+                    outcomes.append(refusal)
                     return
 
         starters = [threading.Thread(target=start) for _ in range(3)]

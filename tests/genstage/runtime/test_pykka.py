@@ -14,7 +14,7 @@ class Echo(Consumer):
     def __init__(self, heard=None):
         self.heard = heard
 
-    def handle_call(self, request, reply_to):
+    def handle_call(self, request, _reply_to):
         if request == "raise":
             raise ValueError("boom")
         if request == "error":

@@ -145,8 +145,8 @@ def crash(_event):
 
 
 ENDS = {
-    "normal": (lambda runtime, ref: ref.stop(), "down", Normal()),
-    "shutdown": (lambda runtime, ref: ref.stop(Shutdown("enough")), "down", Shutdown("enough")),
+    "normal": (lambda _runtime, ref: ref.stop(), "down", Normal()),
+    "shutdown": (lambda _runtime, ref: ref.stop(Shutdown("enough")), "down", Shutdown("enough")),
     "kill": (lambda runtime, ref: runtime._engine.kill(ref._actor, Killed()), "down", Killed()),
 }
 
