@@ -121,14 +121,18 @@ class LaneActor(pykka.Actor):
 
     def request(self, message: Any, request: Request) -> None:
         """Hand over a message that wants an answer; if the actor ends first, that is the answer."""
+        if self.await_end(request):
+            self.tell(message)
+
+    def await_end(self, request: Request) -> bool:
+        """Tell ``request`` when the actor ends, or at once if it has; gives whether it is alive."""
         with self._lock:
             reason = self.reason
             if reason is None:
                 self._requests[request] = None
-        if reason is None:
-            self.tell(message)
-        else:
+        if reason is not None:
             request.lost(self.name, reason)
+        return reason is None
 
     def forget_request(self, request: Request) -> None:
         """Nobody waits for the answer any more."""

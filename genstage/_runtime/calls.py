@@ -76,9 +76,9 @@ class Answer:
             raise CallTimeoutError(name, timeout_s) from error
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Callback:
-    """An answer that is handed to a function, which must not block or raise."""
+    """An answer that is handed to a function, which must not block or raise; so is the reason of an end."""
 
     function: Callable[[Any], None] | None
 
@@ -87,6 +87,10 @@ class Callback:
         function, self.function = self.function, None
         if function is not None:
             function(value)
+
+    def lost(self, name: str, reason: Reason) -> None:  # noqa: ARG002 - whoever made it knows the name
+        """As :class:`Request`."""
+        self.deliver(reason)
 
 
 class ForeignFuture(pykka.ThreadingFuture[Any]):

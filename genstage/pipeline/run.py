@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Shutdown
 from genstage._runtime.calls import Callback
-from genstage.errors import CallTimeoutError, PipelineError, StartError
+from genstage.errors import CallTimeoutError, PipelineError, StageFailure, StartError
 from genstage.pipeline.statistics import PipelineStatistics
-from genstage.pipeline.supervisor import RunSupervisor
+from genstage.pipeline.supervisor import Outcome, RunSupervisor
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from genstage._runtime.engine import Engine
     from genstage.client import Runtime
     from genstage.pipeline.job import Job
-    from genstage.pipeline.supervisor import Outcome
     from genstage.supervision import RestartPlan
 
 __all__ = ["Run"]
@@ -79,6 +79,7 @@ class Run(Generic[R]):
         if reason is not None:
             raise StartError(name, reason)
         self._supervisor = supervisors[0]
+        self._actor.await_end(Callback(self._supervisor_ended))
 
     def wait(self, timeout_s: float | None = None) -> R:
         """Wait for the end.
@@ -148,7 +149,13 @@ class Run(Generic[R]):
 
     def _ended(self, outcome: Outcome[R]) -> None:
         self._took_s = time.monotonic() - self._begun
-        self._outcome.set_result(outcome)
+        with suppress(InvalidStateError):  # the supervisor was killed meanwhile
+            self._outcome.set_result(outcome)
+
+    def _supervisor_ended(self, reason: Reason) -> None:
+        if not self._outcome.done():  # killed by a runtime that closes and has no more patience
+            self._supervisor.state = "failed"
+            self._ended(Outcome("failed", None, (StageFailure("supervisor", reason),)))
 
     def __enter__(self) -> Self:
         return self

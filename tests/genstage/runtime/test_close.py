@@ -15,6 +15,7 @@ from genstage import (
     Producer,
     Runtime,
     Shutdown,
+    StageFailure,
     StartError,
 )
 from genstage._core.reasons import Killed
@@ -212,6 +213,24 @@ def test_closing_lets_supervisors_bring_their_work_to_an_end(gate):
     assert calls == ["abandon"]
     with pytest.raises(PipelineError):
         run.wait(timeout_s=0)
+
+
+def test_a_run_that_a_closing_runtime_has_no_patience_for_has_failed(gate, caplog):
+    inside = threading.Event()
+    runtime = Runtime(shutdown_s=0.05)
+    recipe = Pipeline.of("work", graph(sink(lambda: (inside.set(), gate.wait()))))
+    run = recipe.run(runtime=runtime)
+    assert inside.wait(DEADLINE_S)
+    runtime.close()
+
+    with pytest.raises(PipelineError) as caught:
+        run.wait(timeout_s=DEADLINE_S)
+    assert caught.value.failures == (StageFailure("supervisor", Killed()),)
+    assert run.statistics().state == "failed"
+    run.close()
+    assert {record.stage for record in caplog.records} == {"work", "sink"}
+    with pytest.raises(StartError, match="the runtime is closed"):
+        recipe.run(runtime=runtime)
 
 
 @pytest.mark.parametrize("shutdown_s", [-1, float("nan"), float("inf"), "10", None, True])
