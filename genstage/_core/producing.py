@@ -12,7 +12,8 @@ Rules, numbered for the tests and for the explanation page:
    ``broadcast-refused-demand``.) What was taken from the buffer and is refused goes back to its head.
 5. A consumer that goes is told first, then the stage, then the dispatcher. What ``handle_cancel`` returns is
    dispatched only after that (in GenStage before, to the very consumer that has gone:
-   ``event-to-cancelled``), and lessens the demand that the departure makes.
+   ``event-to-cancelled``). It counts against what the producer owed already, and only then against the
+   demand that the departure makes.
 6. Events go to who has subscribed, whoever asks (``ask-by-other-process``). A consumer that the dispatcher
    refuses is told and forgotten; the dispatcher hears no more of it (``broadcast-second-subscription``).
 7. While demand accumulates, asks and emissions go to a log, in order; it is replayed on ``forward``.
@@ -136,12 +137,13 @@ class Producing:
             self.emit(events)
             self._new_demand(self.dispatcher.cancel(tag))
             return
-        room = self.dispatcher.room()
+        owed = self.dispatcher.owed()
         demand = self.dispatcher.cancel(tag)
         if events and self.buffer.entries and self.dispatcher.room():
-            self._keep(events)
+            self._store(events)
+            demand += min(len(events), owed)
         elif events:
-            demand = max(demand - max(self.emit(events) - room, 0), 0)
+            demand = max(demand - max(self.emit(events) - owed, 0), 0)
         self._new_demand(demand)
 
     def _refuse(self, tag: Tag, reason: Reason) -> None:
@@ -282,8 +284,11 @@ class Producing:
         return 0
 
     def _keep(self, events: Sequence[Any]) -> None:
-        """Put events at the end of the buffer."""
+        """Put what was refused at the end of the buffer."""
         self.dispatcher.buffered(len(events))
+        self._store(events)
+
+    def _store(self, events: Sequence[Any]) -> None:
         discarded, infos = self.buffer.store(events)
         if discarded and self._core.stage.format_discarded(discarded):
             self._port.report("discarded", count=discarded)

@@ -78,7 +78,8 @@ class Invariants:
         elif op in {"async_info", "sync_info"}:
             self._info_seen = True
         elif op == "events" and do["sub"] in self._upstreams and self._kind == "producer_consumer":
-            self._queue.append((do["sub"], len(do["events"])))
+            if do["events"]:  # an empty message gives at most an empty batch
+                self._queue.append((do["sub"], len(do["events"])))
         elif op == "producer_cancel":
             self._upstreams.pop(do["sub"], None)
         elif op == "peer_exit":
@@ -117,7 +118,7 @@ class Invariants:
             self._owed += effect["demand"]
         elif call == "format_discarded":
             self._discarded += effect["count"]
-        elif call == "handle_events" and self._kind == "producer_consumer":
+        elif call == "handle_events" and self._kind == "producer_consumer" and effect["events"]:
             self._on_handling(effect)
 
     def _on_handling(self, effect):

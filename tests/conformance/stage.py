@@ -35,6 +35,9 @@ _LOGS = {
 
 _ME = "self"
 
+_RESTLESS = 10_000
+"""More messages than any step of a trace can set off."""
+
 
 class RecordingPort:
     """Writes down what the core does; what it sends to itself waits in ``mailbox``."""
@@ -289,8 +292,12 @@ class _Replay:
         port.effects, port.replies = [], []
         self.invariants.before_step(do)
         asked = getattr(self, "_" + do["op"])(do)
+        handled = 0
         while port.mailbox and port.exit is None:
             self.core.handle(port.mailbox.popleft())
+            handled += 1
+            if handled > _RESTLESS:
+                raise RuntimeError("the stage does not come to rest")
         got = {"effects": port.effects}
         if asked:
             got["reply"] = self._reply()

@@ -65,6 +65,9 @@ class Dispatcher(Protocol):
     def expects(self) -> bool:
         """Whether the producer owes events that some living subscription waits for."""
 
+    def owed(self) -> int:
+        """How many events the producer was asked for and has not delivered."""
+
     def buffered(self, count: int) -> None:
         """So many events of the producer went to the buffer instead: it no longer owes them."""
 

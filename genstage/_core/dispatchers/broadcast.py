@@ -109,6 +109,10 @@ class BroadcastDispatcher:
             self._waiting or consumer.surplus for consumer in self._consumers.values()
         )
 
+    def owed(self) -> int:
+        """What was requested."""
+        return self._requested
+
     def buffered(self, count: int) -> None:
         """What the buffer has, the producer no longer owes."""
         self._requested = max(self._requested - count, 0)

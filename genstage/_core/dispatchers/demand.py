@@ -125,6 +125,10 @@ class DemandDispatcher:
         """Whether anybody waits."""
         return bool(self._consumers) and self._consumers[0].demand > 0
 
+    def owed(self) -> int:
+        """What is waited for, and what a departed consumer waited for."""
+        return self._pending + self.room()
+
     def buffered(self, count: int) -> None:
         """``dispatch`` has accounted for it."""
 

@@ -151,6 +151,24 @@ def test_events_of_a_departure_follow_what_was_buffered_and_lessen_the_demand_it
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked_before", "waiting", "demand"),
+    [(3, [], 2), (0, [], 4), (3, ["waits"], 2), (0, ["waits"], 3)],
+)
+def test_events_of_a_departure_count_against_what_was_owed_first(bench, asked_before, waiting, demand):
+    producer = broadcast(bench, handle_cancel=["goodbye"])
+    producer.subscribe(1)
+    if asked_before:
+        producer.ask(1, asked_before)
+    producer.subscribe(2)
+    producer.ask(1, 5 - asked_before)
+    producer.emit(*waiting)
+    assert producer.cancel(2, OOPS)[2:] == [
+        ("events", "c1", 1, [*waiting, "goodbye"]),
+        ("handle_demand", demand),
+    ]
+
+
 def test_broadcast_second_subscription(bench):
     producer = broadcast(bench)
     producer.subscribe(1)
