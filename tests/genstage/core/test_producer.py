@@ -267,6 +267,18 @@ def test_an_ask_moves_buffered_events_to_the_log_and_lets_their_infos_go(bench):
     ]
 
 
+def test_what_somebody_waits_for_is_handed_out_after_the_replay_too(bench):
+    producer = bench("producer")
+    producer.subscribe(1)
+    producer.ask(1, 10)
+    producer.cancel(1, Normal())
+    producer.emit(1, 2, 3, 4)
+    producer.handle(m.SetDemand("accumulate"))
+    producer.subscribe(2)
+    assert producer.ask(2, 5) == []
+    assert producer.handle(m.SetDemand("forward")) == [("events", "c2", 2, [1, 2, 3, 4])]
+
+
 def test_the_demand_mode_can_be_asked_for(bench):
     producer = bench("producer")
     producer.handle(m.GetDemand("a"), m.SetDemand("accumulate"), m.GetDemand("b"))
