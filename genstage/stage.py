@@ -10,9 +10,8 @@ from functools import cached_property
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from genstage._core.checks import check_seconds
+from genstage._core.checks import check_reason, check_seconds
 from genstage._core.messages import Cast, Message, Stop
-from genstage._core.reasons import Normal
 from genstage._core.stage import StageCore
 from genstage.errors import OptionError
 from genstage.logger import get_logger
@@ -81,8 +80,12 @@ class StageContext:
         self._port.reply(to, value)
 
     def stop(self, reason: Reason | None = None) -> None:
-        """End the stage, behind the messages already waiting; by default normally."""
-        self._port.send(self._port.me, Stop(Normal() if reason is None else reason))
+        """End the stage, behind the messages already waiting; by default normally.
+
+        Raises:
+            OptionError: ``reason`` is none.
+        """
+        self._port.send(self._port.me, Stop(check_reason(reason)))
 
 
 class Stage:

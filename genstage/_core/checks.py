@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import inf, isnan
 
+from genstage._core.reasons import Normal, Reason
 from genstage.errors import OptionError
 
-__all__ = ["check_count", "check_seconds"]
+__all__ = ["check_count", "check_reason", "check_seconds"]
 
 
 def check_count(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -21,6 +22,19 @@ def check_count(name: str, value: object, low: int, high: int | None = None) -> 
         raise OptionError(name, value, f"{low} or more")
     if high is not None and value > high:
         raise OptionError(name, value, f"{high} or less")
+    return value
+
+
+def check_reason(value: object) -> Reason:
+    """An exit reason; ``Normal()`` for ``None``.
+
+    Raises:
+        OptionError: It is none: text, for instance, which nobody could tell from a failure.
+    """
+    if value is None:
+        return Normal()
+    if not isinstance(value, Reason):
+        raise OptionError("reason", value, "an exit reason, such as Shutdown('enough') or Named('done')")
     return value
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from genstage._core.checks import check_reason
 from genstage._core.messages import Ask, Cancel
-from genstage._core.reasons import Normal
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ class Subscription:
 
         Args:
             reason: Why; by default ``Normal()``. A *permanent* consumer ends with it.
+
+        Raises:
+            OptionError: ``reason`` is none.
         """
-        self._send(self.producer, Cancel(self.consumer, self.tag, Normal() if reason is None else reason))
+        self._send(self.producer, Cancel(self.consumer, self.tag, check_reason(reason)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Subscription) and other.tag == self.tag

@@ -14,7 +14,7 @@ import pykka
 from pykka import messages as pykka_messages
 
 from genstage._core.messages import Call, Down, Message, Stop
-from genstage._core.reasons import Crash, NoProc, Normal
+from genstage._core.reasons import BadReturn, Crash, NoProc, Normal, Reason
 from genstage._core.results import Exit
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Foreign, ForeignFuture
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from pykka._envelope import Envelope
 
-    from genstage._core.reasons import Reason
     from genstage._runtime.calls import Request
     from genstage._runtime.engine import Engine
     from genstage._runtime.lane import Lane
@@ -162,15 +161,20 @@ class LaneActor(pykka.Actor):
 
     # -- the end --------------------------------------------------------------------------------------
 
-    def end(self, reason: Reason) -> bool:
+    def end(self, reason: Any) -> bool:
         """Be dead from now on, for everybody.
 
         Called in the actor's own turn when it ends, from any thread to kill it: no further callback runs
         then, ``terminate`` neither. Watchers learn the reason after everything the actor has sent.
 
+        Args:
+            reason: Why; a callback's ``Stop`` can bring anything here.
+
         Returns:
             Whether it was alive until now.
         """
+        if not isinstance(reason, Reason):
+            reason = BadReturn("Stop", reason)
         with self._lock:
             if self.reason is not None:
                 return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from genstage._core.checks import check_seconds
+from genstage._core.checks import check_reason, check_seconds
 from genstage._core.messages import Call, Cast, Message, Stop, SubscribeTo
 from genstage._core.reasons import Normal, Shutdown
 from genstage._core.stage import StageCore
@@ -83,12 +83,14 @@ class StageRef:
         Raises:
             CallTimeoutError: It has not ended in time.
             DeadStageError: It was not alive.
+            OptionError: ``reason`` is none.
             RuntimeError: The caller is a stage on the same lane.
         """
+        message = Stop(check_reason(reason))
         if not self.alive:
             raise DeadStageError(self.name, self._actor.reason)
         self._refuse_own_lane()
-        self._actor.tell(Stop(Normal() if reason is None else reason))
+        self._actor.tell(message)
         self._wait_end(timeout_s)
 
     def wait(self, *, timeout_s: float | None = None) -> None:

@@ -7,10 +7,18 @@ import weakref
 
 import pytest
 
-from genstage import CallTimeoutError, Consumer, DeadStageError, PipelineError, Producer, Shutdown
+from genstage import (
+    CallTimeoutError,
+    Consumer,
+    DeadStageError,
+    OptionError,
+    PipelineError,
+    Producer,
+    Shutdown,
+)
 from genstage._core.messages import Down
-from genstage._core.reasons import Crash, Killed, Named, Normal
-from genstage._core.results import Reply
+from genstage._core.reasons import BadReturn, Crash, Killed, Named, Normal
+from genstage._core.results import Reply, Stop
 
 DEADLINE_S = 20.0
 
@@ -31,6 +39,21 @@ def test_stop_with_a_reason(start):
     with pytest.raises(DeadStageError) as caught:
         ref.stop()
     assert caught.value.reason == Shutdown("enough")
+
+
+def test_a_reason_that_is_none_is_refused(start):
+    ref, _ = start()
+    with pytest.raises(OptionError, match=r"option 'reason': must be an exit reason, such as Shutdown"):
+        ref.stop("enough")
+
+    def stop(stage, _reply_to):
+        with pytest.raises(OptionError):
+            stage.stage.stop("enough")
+        return Stop("enough")  # and a callback cannot make one up either
+
+    with pytest.raises(DeadStageError) as caught:
+        ref.call(stop)
+    assert caught.value.reason == BadReturn("Stop", "enough")
 
 
 def test_stop_comes_behind_the_messages_that_wait(start, stuck, gate):

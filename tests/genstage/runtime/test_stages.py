@@ -244,13 +244,18 @@ def test_subscribe_returns_the_subscription_when_handle_subscribe_has_run(run):
         def handle_subscribe(self, role, options, subscription):
             seen.append((role, options, subscription))
 
-    counter, ref = run(Counter()), run(Curious())
+    collector = Curious()
+    counter, ref = run(Counter()), run(collector)
     subscription = ref.subscribe(counter, max_demand=4, min_demand=2, cancel="temporary", color="blue")
 
     options = {"max_demand": 4, "min_demand": 2, "cancel": "temporary", "color": "blue"}
     assert seen == [("producer", options, subscription)]
     assert isinstance(subscription, Subscription)
-    subscription.cancel()
+    with pytest.raises(OptionError):
+        subscription.cancel("enough")
+    subscription.cancel(Shutdown("enough"))
+    assert collector.heard.wait(DEADLINE_S)
+    assert collector.cancellations == [("cancel", Shutdown("enough"))]
 
 
 def test_manual_demand_from_another_thread(run):

@@ -56,6 +56,10 @@ def test_init_that_says_stop(refused):
     assert (error.reason, error.__cause__) == (Shutdown("not today"), None)
 
 
+def test_init_that_stops_for_what_is_no_reason(refused):
+    assert refused(lambda: Stop("not today"), blocking=False).reason == BadReturn("Stop", "not today")
+
+
 def test_init_that_returns_no_options(refused):
     assert refused(lambda: 7, blocking=False).reason == BadReturn("init", 7)
 
