@@ -82,15 +82,15 @@ class GraphError(GenstageError, ValueError):
 
 
 class StartError(GenstageError):
-    """A stage did not start.
+    """A stage or run did not start.
 
     Args:
-        name: The stage's name.
+        name: The stage's or run's name.
         reason: The exit reason (see ``genstage.Crash`` and its siblings).
     """
 
     def __init__(self, name: str, reason: object) -> None:
-        super().__init__(f"stage {name!r} did not start: {reason}")
+        super().__init__(f"{name!r} did not start: {reason}")
         self.name = name
         self.reason = reason
 
@@ -122,15 +122,16 @@ class DeadStageError(GenstageError):
 
 
 class CallTimeoutError(GenstageError, TimeoutError):
-    """A request was not answered within its deadline; the stage itself goes on.
+    """Something was not done within its deadline; the stage or run itself goes on.
 
     Args:
-        name: The stage's (or run's) name.
+        name: The stage's or run's name.
         timeout_s: The deadline, in seconds.
+        to: What it was to do.
     """
 
-    def __init__(self, name: str, timeout_s: float) -> None:
-        super().__init__(f"{name!r} did not answer within {timeout_s:g} s")
+    def __init__(self, name: str, timeout_s: float, *, to: str = "answer") -> None:
+        super().__init__(f"{name!r} did not {to} within {timeout_s:g} s")
         self.name = name
         self.timeout_s = timeout_s
 
@@ -188,7 +189,7 @@ class PipelineError(GenstageError):
 
     def __init__(self, name: str, failures: tuple[StageFailure, ...]) -> None:
         first = failures[0] if failures else None
-        detail = "ended early" if first is None else f"stage {first.stage!r} failed: {first.reason}"
+        detail = "was stopped" if first is None else f"stage {first.stage!r} failed: {first.reason}"
         super().__init__(f"pipeline {name!r}: {detail}")
         self.name = name
         self.failures = failures

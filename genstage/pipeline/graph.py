@@ -13,6 +13,7 @@ from genstage.stage import check_factory
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from genstage._core.stage import Kind
     from genstage.stage import AnyStage
 
 __all__ = ["Edge", "Graph", "Node"]
@@ -57,8 +58,8 @@ class Graph:
         edges: The subscriptions.
 
     Raises:
-        GraphError: A name occurs twice, an edge names no node, a node has no edge among several nodes, or
-            the edges form a cycle.
+        GraphError: There is no node, a name occurs twice, an edge names no node, a node has no edge, the
+            edges form a cycle, or an edge has an option that is the supervisor's business.
 
     Example:
         >>> from genstage import Consumer, Producer
@@ -71,6 +72,8 @@ class Graph:
     edges: tuple[Edge, ...]
 
     def __post_init__(self) -> None:
+        if not self.nodes:
+            raise GraphError("", "there is none; a pipeline has at least a producer and a consumer")
         names = Counter(node.name for node in self.nodes)
         for node in self.nodes:
             if names[node.name] > 1:
@@ -79,16 +82,23 @@ class Graph:
                 check_factory(node.name, node.factory)
             except OptionError as error:
                 raise GraphError(node.name, str(error)) from error
+        self._check_edges(names)
+        self.consumers_first()
+
+    def _check_edges(self, names: Mapping[str, int]) -> None:
         connected: set[str] = set()
         for edge in self.edges:
             for name in (edge.consumer, edge.producer):
                 if name not in names:
                     raise GraphError(name, f"is named by an edge, but there are only {', '.join(names)}")
                 connected.add(name)
+            if "cancel" in edge.options:
+                raise GraphError(
+                    edge.consumer, "leave the option 'cancel' out; in a pipeline the supervisor decides"
+                )
         for name in names:
-            if name not in connected and len(names) > 1:
+            if name not in connected:
                 raise GraphError(name, "is not connected to any other; add an edge or leave it out")
-        self.consumers_first()
 
     def consumers_first(self) -> tuple[Node, ...]:
         """The nodes, each before all it subscribes to."""
@@ -102,6 +112,33 @@ class Graph:
             raise GraphError(names[0], f"is in a cycle: {' -> '.join(reversed(names))}") from error
         by_name = {node.name: node for node in self.nodes}
         return tuple(by_name[name] for name in order)
+
+    def check_kinds(self, kinds: Mapping[str, Kind]) -> None:
+        """Check what became of the recipes.
+
+        Args:
+            kinds: Kind of each node; nodes that are not in it are not checked.
+
+        Raises:
+            GraphError: A node subscribes or is subscribed to that cannot be, or one that emits events has
+                no consumer.
+        """
+        consumers = {edge.consumer for edge in self.edges}
+        producers = {edge.producer for edge in self.edges}
+        for name, kind in kinds.items():
+            if kind == "producer" and name in consumers:
+                raise GraphError(name, "is a producer and cannot subscribe to another node")
+            if kind == "consumer" and name in producers:
+                raise GraphError(name, "is a consumer and has no events to subscribe to")
+            if kind != "producer" and name not in consumers:
+                raise GraphError(name, "takes events, but subscribes to no node; add an edge")
+            if kind != "consumer" and name not in producers:
+                raise GraphError(name, "emits events, but no node subscribes to it; add an edge")
+
+    def sinks(self) -> tuple[str, ...]:
+        """Names of the nodes that nobody subscribes to."""
+        producers = {edge.producer for edge in self.edges}
+        return tuple(node.name for node in self.nodes if node.name not in producers)
 
     def sources(self) -> tuple[str, ...]:
         """Names of the nodes that subscribe to nobody."""

@@ -63,7 +63,8 @@ class Pipeline(Generic[R]):
         """Start a run.
 
         Args:
-            runtime: Where its stages live; by default in a private runtime, closed with the run.
+            runtime: Where its stages live; by default in a private runtime, closed when the run has been
+                waited for, stopped or closed.
 
         Returns:
             The run, best used in a ``with`` statement.
@@ -73,7 +74,11 @@ class Pipeline(Generic[R]):
                 nothing is left behind.
         """
         job = self._open_job()
-        private = Runtime(name=self.name) if runtime is None else None
+        try:
+            private = Runtime(name=self.name) if runtime is None else None
+        except BaseException:
+            job.abandon(())
+            raise
         home = private or runtime
         assert home is not None  # noqa: S101 - one of the two
         try:
@@ -85,8 +90,7 @@ class Pipeline(Generic[R]):
                 plan=self._plan,
                 shutdown_s=self._shutdown_s,
             )
-        except BaseException:
-            job.abandon(())
+        except BaseException:  # the job has been abandoned
             if private is not None:
                 private.close()
             raise

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from genstage._core.messages import Stop
-from genstage._core.reasons import Shutdown
+from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.calls import Callback
 from genstage.errors import CallTimeoutError, PipelineError, StageFailure, StartError
 from genstage.pipeline.statistics import PipelineStatistics
-from genstage.pipeline.supervisor import Outcome, RunSupervisor
+from genstage.pipeline.supervisor import RunSupervisor
+from genstage.pipeline.work import Work
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from genstage._runtime.engine import Engine
     from genstage.client import Runtime
     from genstage.pipeline.job import Job
+    from genstage.pipeline.work import Outcome
     from genstage.supervision import RestartPlan
 
 __all__ = ["Run"]
@@ -51,35 +52,42 @@ class Run(Generic[R]):
     ) -> None:
         self.name = name
         self._job = job
+        self._engine = engine
         self._private = private
         self._shutdown_s = shutdown_s
         self._begun = time.monotonic()
         self._took_s: float | None = None
         self._outcome: Future[Outcome[R]] = Future()
         self._told = False
+        work = Work(job, self._ended)
         supervisors: list[RunSupervisor[R]] = []
         started: Future[Reason | None] = Future()
 
         def make(port: Driver) -> RunSupervisor[R]:
-            supervisor = RunSupervisor[R](
-                port,
-                name=name,
-                job=job,
-                plan=plan,
-                shutdown_s=shutdown_s,
-                ended=self._ended,
-            )
+            supervisor = RunSupervisor[R](port, name=name, work=work, plan=plan, shutdown_s=shutdown_s)
             supervisors.append(supervisor)
             return supervisor
+
+        def supervisor_ended(reason: Reason) -> None:
+            if self._outcome.done():
+                return
+            if supervisors:
+                supervisors[0].orphan(reason)
+            else:
+                work.orphan((StageFailure("supervisor", reason),))
 
         self._actor = engine.spawn(
             make, name=name, control=True, on_started=Callback(started.set_result).deliver
         )
-        reason = started.result()
+        self._actor.await_end(Callback(supervisor_ended))
+        try:
+            reason = started.result()
+        except BaseException:  # Ctrl-C: nobody would hold the run
+            engine.kill(self._actor, Killed())
+            raise
         if reason is not None:
             raise StartError(name, reason)
         self._supervisor = supervisors[0]
-        self._actor.await_end(Callback(self._supervisor_ended))
 
     def wait(self, timeout_s: float | None = None) -> R:
         """Wait for the end.
@@ -93,16 +101,13 @@ class Run(Generic[R]):
         Raises:
             PipelineError: The run failed or was stopped; ``__cause__`` is the first stage's own exception.
             CallTimeoutError: It has not ended in time; it goes on.
+            RuntimeError: The caller is a stage of the run's own runtime, and would wait for itself.
         """
-        try:
-            outcome = self._outcome.result(timeout_s)
-        except FutureTimeoutError as error:
-            raise CallTimeoutError(self.name, timeout_s or 0.0) from error
-        self._close_private()
+        outcome = self._result(timeout_s)
         if outcome.state == "completed":
             return cast("R", outcome.value)
         self._told = True
-        cause = next((one.exception for one in outcome.failures if one.exception is not None), None)
+        cause = outcome.failures[0].exception if outcome.failures else None
         raise PipelineError(self.name, outcome.failures) from cause
 
     def stop(self, *, timeout_s: float | None = None) -> None:
@@ -116,14 +121,12 @@ class Run(Generic[R]):
 
         Raises:
             CallTimeoutError: It has not ended in time; it goes on ending.
+            RuntimeError: As for :meth:`wait`.
         """
-        self._told = True
+        self._refuse_own_stages()
         self._actor.tell(Stop(Shutdown()))
-        try:
-            self._outcome.result(timeout_s)
-        except FutureTimeoutError as error:
-            raise CallTimeoutError(self.name, timeout_s or 0.0) from error
-        self._close_private()
+        outcome = self._result(timeout_s)
+        self._told = self._told or outcome.state != "failed"
 
     def statistics(self) -> PipelineStatistics:
         """Figures of this moment, or of the end; never blocks."""
@@ -143,19 +146,27 @@ class Run(Generic[R]):
             self.stop()
         self._close_private()
 
+    def _result(self, timeout_s: float | None) -> Outcome[R]:
+        self._refuse_own_stages()
+        try:
+            outcome = self._outcome.result(timeout_s)
+        except FutureTimeoutError as error:
+            raise CallTimeoutError(self.name, timeout_s or 0.0, to="end") from error
+        self._close_private()
+        return outcome
+
+    def _refuse_own_stages(self) -> None:
+        self._engine.refuse_wait()
+        if any(child.lane.current for child in self._supervisor.children()):
+            raise RuntimeError(f"run {self.name!r}: a stage cannot wait for the end of its own run")
+
     def _close_private(self) -> None:
         if self._private is not None:
             self._private.close()
 
     def _ended(self, outcome: Outcome[R]) -> None:
         self._took_s = time.monotonic() - self._begun
-        with suppress(InvalidStateError):  # the supervisor was killed meanwhile
-            self._outcome.set_result(outcome)
-
-    def _supervisor_ended(self, reason: Reason) -> None:
-        if not self._outcome.done():  # killed by a runtime that closes and has no more patience
-            self._supervisor.state = "failed"
-            self._ended(Outcome("failed", None, (StageFailure("supervisor", reason),)))
+        self._outcome.set_result(outcome)
 
     def __enter__(self) -> Self:
         return self

@@ -2,12 +2,15 @@
 
 ::
 
-    preparing → starting → running → publishing → (completed)
-        ↑          │          │           │
-        └── stopping ←────────┘       abandoning → (failed, cancelled)
+    preparing → starting → running → finalizing → publishing → (completed)
+        ↑           │         │           │            │
+        └─────── stopping ←───┴───────────┘        abandoning → (failed, cancelled)
+                    └──────────────────────────────────↑
 
 A failure of any stage stops all of them; then either all begin anew, or the run is abandoned. It never
 blocks: what may block (getting ready, publishing, cleaning up) is done by a task with a thread of its own.
+If it ends before its time, because it is wrong itself or because its runtime closes and has no more patience,
+its stages are killed and its work is brought to an end without it (see :class:`genstage.pipeline.work.Work`).
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from genstage._core.messages import SetDemand, Stop, SubscribeTo
-from genstage._core.reasons import Crash, Normal
+from genstage._core.reasons import Crash, Killed, Normal
+from genstage._core.stage import StageCore
 from genstage._runtime.calls import Callback
-from genstage.errors import StageFailure
+from genstage.errors import GraphError, StageFailure
 from genstage.logger import get_logger
 from genstage.pipeline.statistics import stage_statistics
+from genstage.pipeline.work import Outcome
 from genstage.stage import make_core
 from genstage.supervision import ChildEnded, ChildrenStarted, ChildSpec, Group
 
@@ -28,13 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from genstage._core.reasons import Reason
+    from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
     from genstage.pipeline.graph import Edge, Graph
-    from genstage.pipeline.job import Job
     from genstage.pipeline.statistics import StageStatistics
+    from genstage.pipeline.work import Work
     from genstage.supervision import RestartPlan
 
-__all__ = ["Outcome", "RunState", "RunSupervisor"]
+__all__ = ["RunState", "RunSupervisor"]
 
 R = TypeVar("R")
 
@@ -50,21 +56,6 @@ RunState = Literal[
     "failed",
     "cancelled",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[R]):
-    """How a run ended.
-
-    Attributes:
-        state: ``"completed"``, ``"failed"`` or ``"cancelled"``.
-        value: The result of a completed run.
-        failures: The first failure of each attempt; of the last one, all.
-    """
-
-    state: Literal["completed", "failed", "cancelled"]
-    value: R | None
-    failures: tuple[StageFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +90,9 @@ class RunSupervisor(Generic[R]):
     Args:
         port: The way out.
         name: Name of the pipeline.
-        job: The run's work.
+        work: What the run does besides moving events; told the outcome.
         plan: When to begin anew.
         shutdown_s: Seconds the stages get to stop.
-        ended: Told the outcome, once.
     """
 
     def __init__(
@@ -110,24 +100,24 @@ class RunSupervisor(Generic[R]):
         port: Driver,
         *,
         name: str,
-        job: Job[R],
+        work: Work[R],
         plan: RestartPlan,
         shutdown_s: float,
-        ended: Callable[[Outcome[R]], None],
     ) -> None:
         self._port = port
-        self._job = job
+        self._work = work
         self._plan = plan
         self._shutdown_s = shutdown_s
-        self._ended = ended
         self._log = get_logger("genstage.pipeline", pipeline=name)
         self._graph: Graph | None = None
         self._group: Group | None = None
         self._edges: list[Edge] = []
         self._history: list[StageFailure] = []  # the first failure of each attempt
         self._failures: list[StageFailure] = []  # of this attempt
+        self._working: set[str] = set()  # sinks that have not ended
+        self._enough = False  # no sink is left, what still runs is being stopped
         self._cancelled = False
-        self._value: R | None = None
+        self._outcome: Outcome[R] = Outcome("failed")
         self._final: dict[str, StageStatistics] = {}
         self.state: RunState = "preparing"
         self.restarts = 0
@@ -144,9 +134,19 @@ class RunSupervisor(Generic[R]):
         try:
             self._handle(message)
         except Exception as error:  # noqa: BLE001 - a mistake in here must end the run, not hang it
-            failure = StageFailure("supervisor", Crash(error), error)
-            self._ended(Outcome("failed", None, (*self._history, failure)))
             self._port.stop(Crash(error))
+
+    def orphan(self, reason: Reason) -> None:
+        """It has ended before its time; called once its actor is dead, in any thread."""
+        self.state = "failed"
+        for child in self.children():
+            self._port.kill(child, Killed())
+        exception = reason.exception if isinstance(reason, Crash) else None
+        self._work.orphan((StageFailure("supervisor", reason, exception), *self._failures))
+
+    def children(self) -> list[LaneActor]:
+        """The actors of the stages; can be called from any thread."""
+        return [] if self._group is None else list(self._group.children.values())
 
     def statistics(self) -> dict[str, StageStatistics]:
         """The stages' figures, of those that have ended too; can be called from any thread."""
@@ -166,18 +166,15 @@ class RunSupervisor(Generic[R]):
         elif self._group is not None:
             event = self._group.handle(message)
             if isinstance(event, ChildrenStarted):
-                self._set_demand("accumulate")  # the first event waits until everybody has subscribed
-                self._subscribe_next()
+                self._children_started()
             elif isinstance(event, ChildEnded):
                 self._child_ended(event)
 
     def _task_done(self, message: _TaskDone) -> None:
         if isinstance(message.reason, Crash):
             self._failures.append(StageFailure(message.step, message.reason, message.reason.exception))
-        if message.step == "abandoning":
-            self._end("cancelled" if self._cancelled and not self._history else "failed")
-        elif message.step == "publishing" and not self._failures:
-            self._end("completed")
+        if message.step == "abandoning" or (message.step == "publishing" and not self._failures):
+            self._end()
         elif self._failures or self._cancelled:
             self._give_up_or_restart()
         elif message.step == "preparing":
@@ -190,6 +187,20 @@ class RunSupervisor(Generic[R]):
         if self.state in {"starting", "running", "finalizing"}:
             self._stop_stages()
             self._stages_ended()
+
+    def _children_started(self) -> None:
+        assert self._group is not None and self._graph is not None  # noqa: S101, PT018 - they have been started
+        cores = {name: child.behaviour for name, child in self._group.children.items()}
+        try:
+            self._graph.check_kinds(
+                {name: core.kind for name, core in cores.items() if isinstance(core, StageCore)}
+            )
+        except GraphError as error:
+            self._failures.append(StageFailure(error.node, Crash(error), error))
+            self._stop_stages()
+            return
+        self._set_demand("accumulate")  # the first event waits until everybody has subscribed
+        self._subscribe_next()
 
     def _subscribed(self, message: _Subscribed) -> None:
         if message.group is not self._group or self.state != "starting":
@@ -210,12 +221,23 @@ class RunSupervisor(Generic[R]):
         if self.state == "stopping":
             if isinstance(event.reason, Crash) and self._failures:
                 self._add_failure(event)
+        elif self._enough and not isinstance(event.reason, Crash):
+            pass  # stopped, because nobody takes its events any more
         elif not isinstance(event.reason, Normal) or self.state == "starting":
             self._add_failure(event)
             self._stop_stages()
-        elif event.id in self._graph.sources():
-            self.state = "finalizing"
+        else:
+            self._normal_end(event.id)
         self._stages_ended()
+
+    def _normal_end(self, name: str) -> None:
+        assert self._graph is not None and self._group is not None  # noqa: S101, PT018 - there are stages
+        if name in self._graph.sources():
+            self.state = "finalizing"
+        self._working.discard(name)
+        if not self._working:  # a consumer may have had enough before its producers have finished
+            self._enough = True
+            self._group.stop()
 
     def _stages_ended(self) -> None:
         """Go on when no stage is left."""
@@ -234,7 +256,7 @@ class RunSupervisor(Generic[R]):
         self._final = {}
 
         def prepare() -> None:
-            self._graph = self._job.attempt(self.restarts)
+            self._graph = self._work.attempt(self.restarts)
 
         self._spawn_task("preparing", prepare)
 
@@ -246,6 +268,8 @@ class RunSupervisor(Generic[R]):
         # Consumers subscribe before the stage they subscribe to does, so that nobody misses the beginning.
         rank = {node.name: place for place, node in enumerate(nodes)}
         self._edges = sorted(self._graph.edges, key=lambda edge: -rank[edge.producer])
+        self._working = set(self._graph.sinks())
+        self._enough = False
         self._group = Group(self._port, specs, shutdown_s=self._shutdown_s)
         self._group.start()
 
@@ -285,9 +309,15 @@ class RunSupervisor(Generic[R]):
             )
             self._prepare()
             return
-        failures = self._all_failures()
+        if self._cancelled and not self._failures:
+            self._outcome = Outcome("cancelled")
+        else:
+            earlier = self._history[:-1] if self._failures else self._history
+            self._outcome = Outcome("failed", None, (*self._failures, *reversed(earlier)))
+        failures = self._outcome.failures
+        self._failures = []
         self.state = "abandoning"
-        self._spawn_task("abandoning", lambda: self._job.abandon(failures))
+        self._spawn_task("abandoning", lambda: self._work.abandon(failures))
 
     def _may_restart(self) -> bool:
         return self.state == "stopping" and self._plan.restarts(self._history)
@@ -301,18 +331,17 @@ class RunSupervisor(Generic[R]):
         self.state = "publishing"
 
         def publish() -> None:
-            self._value = self._job.complete(self.restarts)
+            self._outcome = Outcome("completed", self._work.complete(self.restarts))
 
         self._spawn_task("publishing", publish)
 
-    def _end(self, state: Literal["completed", "failed", "cancelled"]) -> None:
-        self.state = state
-        self._ended(Outcome(state, self._value if state == "completed" else None, self._all_failures()))
+    def _end(self) -> None:
+        outcome = self._outcome
+        if self._failures:  # of the cleaning up
+            outcome = Outcome("failed", None, (*outcome.failures, *self._failures))
+        self.state = outcome.state
+        self._work.end(outcome)
         self._port.stop(Normal())
-
-    def _all_failures(self) -> tuple[StageFailure, ...]:
-        # The last attempt's failures come first: they are why the run has ended.
-        return (*self._failures, *(one for one in reversed(self._history) if one not in self._failures))
 
     def _spawn_task(self, step: RunState, function: Callable[[], None]) -> None:
         supervisor = self._port.me

@@ -31,13 +31,17 @@ def test_sources_subscribe_to_nobody():
     assert graph.sources() == ("a", "b")
 
 
-def test_a_single_node_needs_no_edge():
-    assert names(Graph(nodes("alone"), ())) == ["alone"]
-
-
 @pytest.mark.parametrize(
     ("of", "edges", "node", "problem"),
     [
+        ((), (), "", "there is none; a pipeline has at least a producer and a consumer"),
+        (("alone",), (), "alone", "is not connected to any other; add an edge or leave it out"),
+        (
+            ("a", "b"),
+            (Edge("b", "a", {"cancel": "temporary"}),),
+            "b",
+            "leave the option 'cancel' out; in a pipeline the supervisor decides",
+        ),
         (("a", "a"), (), "a", "occurs 2 times; give each node its own name"),
         (("a", "b"), (Edge("b", "x"),), "x", "is named by an edge, but there are only a, b"),
         (
@@ -55,6 +59,31 @@ def test_a_wrong_graph_is_refused_with_the_name_of_the_node(of, edges, node, pro
 
     assert caught.value.node == node
     assert caught.value.problem == problem
+
+
+def test_sinks_are_those_nobody_subscribes_to():
+    graph = Graph(nodes("a", "b", "c"), (Edge("b", "a"), Edge("c", "a")))
+    assert graph.sinks() == ("b", "c")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "node", "problem"),
+    [
+        ({"a": "producer", "b": "producer"}, "b", "is a producer and cannot subscribe to another node"),
+        ({"a": "consumer", "b": "consumer"}, "a", "is a consumer and has no events to subscribe to"),
+        ({"a": "producer_consumer"}, "a", "takes events, but subscribes to no node; add an edge"),
+        ({"b": "producer_consumer"}, "b", "emits events, but no node subscribes to it; add an edge"),
+    ],
+)
+def test_nodes_of_the_wrong_kind_are_refused(kinds, node, problem):
+    graph = Graph(nodes("a", "b"), (Edge("b", "a"),))
+    graph.check_kinds({"a": "producer", "b": "consumer"})
+    graph.check_kinds({})
+
+    with pytest.raises(GraphError) as caught:
+        graph.check_kinds(kinds)
+
+    assert (caught.value.node, caught.value.problem) == (node, problem)
 
 
 def test_an_instance_is_refused_with_what_to_write_instead():

@@ -5,10 +5,16 @@ import pytest
 
 from genstage import (
     CallTimeoutError,
+    Consumer,
+    Edge,
+    Graph,
+    GraphError,
     Killed,
+    Node,
     OptionError,
     Pipeline,
     PipelineError,
+    Producer,
     Runtime,
     Shutdown,
     StartError,
@@ -35,6 +41,15 @@ def raise_at(moment, error):
             raise error
 
     return trap
+
+
+def stop_and_open(run, gate):
+    """Stop the run, and open the gate that holds one of its stages when it has begun to stop."""
+    stopper = threading.Thread(target=run.stop)
+    stopper.start()
+    until(lambda: run.statistics().state == "stopping")
+    gate.set()
+    stopper.join(DEADLINE_S)
 
 
 def pipeline(line, **options):
@@ -111,11 +126,7 @@ def test_stopping_at_any_moment_cancels_the_run(line, gate, stage, moment):
     line.traps[stage] = trap
     with pipeline(line).run() as run:
         assert reached.wait(DEADLINE_S)
-        stopper = threading.Thread(target=run.stop)
-        stopper.start()
-        until(lambda: run.statistics().state == "stopping")
-        gate.set()
-        stopper.join(DEADLINE_S)
+        stop_and_open(run, gate)
         assert run.statistics().state == "cancelled"
         with pytest.raises(PipelineError) as caught:
             run.wait(DEADLINE_S)
@@ -337,6 +348,215 @@ def test_a_stop_while_publishing_does_not_undo_it(line, gate):
         assert run.wait(DEADLINE_S) == "result"
 
 
+def test_a_stop_after_a_survived_crash_is_a_cancel(line, gate, expected_errors):
+    reached, crashes = threading.Event(), []
+
+    def trap(moment):
+        if moment == 17 and not crashes:
+            crashes.append(moment)
+            raise ValueError("once")
+        if moment == 39:
+            reached.set()
+            gate.wait()
+
+    line.traps["through"] = trap
+    work = Work(line.graph())
+    with run_work(work) as run:
+        assert reached.wait(DEADLINE_S)
+        stop_and_open(run, gate)
+        with pytest.raises(PipelineError, match="was stopped") as caught:
+            run.wait(DEADLINE_S)
+
+    assert caught.value.failures == ()
+    assert run.statistics().state == "cancelled"
+    assert work.calls[-1] == ("abandon", [])
+    assert expected_errors
+
+
+def test_a_failure_is_not_swallowed_by_a_stop(line, expected_errors):
+    line.traps["through"] = raise_at(17, ValueError("boom"))
+
+    def stop_too_late():
+        with pipeline(line).run() as run:
+            until(lambda: run.statistics().state == "failed")
+            run.stop()
+
+    with pytest.raises(PipelineError, match="boom"):
+        stop_too_late()
+    assert expected_errors
+
+
+@pytest.mark.parametrize(
+    ("edges", "node"),
+    [
+        ((Edge("right", "left"), Edge("left", "numbers")), "left"),
+        ((Edge("left", "right"),), "right"),
+        ((Edge("through", "numbers"), Edge("left", "numbers")), "through"),
+    ],
+)
+def test_a_graph_of_the_wrong_kinds_fails_at_the_start(line, edges, node):
+    used = {name for edge in edges for name in (edge.consumer, edge.producer)}
+    graph = Graph(tuple(one for one in line.graph().nodes if one.name in used), edges)
+
+    with pytest.raises(PipelineError) as caught, Pipeline.of("wrong", graph).run() as run:
+        run.wait(DEADLINE_S)
+
+    assert isinstance(caught.value.__cause__, GraphError)
+    assert caught.value.__cause__.node == node
+
+
+class TakeThree(Consumer):
+    """Has had enough after three events."""
+
+    def __init__(self, into):
+        self.into = into
+
+    def handle_events(self, events, _):
+        self.into.extend(events)
+        if len(self.into) >= 3:
+            self.stage.stop()
+
+
+class Endless(Producer):
+    def handle_demand(self, demand):
+        return range(demand)
+
+
+def test_a_run_is_completed_when_all_sinks_have_had_enough():
+    taken = []
+    graph = Graph(
+        (Node("endless", Endless), Node("three", lambda: TakeThree(taken))),
+        (Edge("three", "endless", {"max_demand": 1}),),
+    )
+
+    with Pipeline.of("enough", graph).run() as run:
+        assert run.wait(DEADLINE_S) is None
+
+    assert taken[:3] == [0, 0, 0]
+    assert run.statistics().state == "completed"
+
+
+def test_a_run_is_not_waited_for_by_its_own_stages(line):
+    refused = []
+
+    def trap(_):
+        for wait in (run.wait, run.stop):
+            try:
+                wait()
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    begun = threading.Event()
+    line.traps["through"] = lambda moment: moment == "init" and begun.wait(DEADLINE_S)
+    line.traps["numbers"] = lambda moment: moment == 3 and trap(moment)
+    line.traps["left"] = lambda moment: moment == "end" and trap(moment)
+    with pipeline(line).run() as run:
+        begun.set()
+        run.wait(DEADLINE_S)
+
+    assert refused == [
+        *["runtime 'line': a stage cannot wait for what runs on its own lane"] * 2,
+        *["run 'line': a stage cannot wait for the end of its own run"] * 2,
+    ]
+
+
+class Broken(Work):
+    """Its graph is none."""
+
+    def attempt(self, epoch):
+        super().attempt(epoch)
+
+
+def test_a_mistake_in_the_supervisor_ends_the_run_and_abandons_the_job(line, expected_errors):
+    work = Broken(line.graph())
+
+    with pytest.raises(PipelineError) as caught, run_work(work) as run:
+        run.wait(DEADLINE_S)
+
+    assert isinstance(caught.value.__cause__, AssertionError)
+    assert run.statistics().state == "failed"
+    assert work.calls == [("attempt", 0), ("abandon", ["supervisor"])]
+    assert expected_errors
+
+
+@pytest.mark.repeat
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_supervisor_takes_its_stages_and_its_work_along(line, gate, stage):
+    reached = threading.Event()
+    line.traps[stage] = lambda moment: moment == "init" or (reached.set(), gate.wait())
+    work = Work(line.graph())
+    with Runtime() as runtime:
+        run = Pipeline("work", lambda: work).run(runtime=runtime)
+        assert reached.wait(DEADLINE_S)
+        run._engine.kill(run._actor, Killed())
+        with pytest.raises(PipelineError) as caught:
+            run.wait(DEADLINE_S)
+        gate.set()
+        assert [failure.reason for failure in caught.value.failures] == [Killed()]
+        assert run.statistics().state == "failed"
+        assert not runtime._engine._actors
+    assert work.calls == [("attempt", 0), ("abandon", ["supervisor"])]
+
+
+def kill_supervisor_while_publishing(line, gate, **errors):
+    """What becomes of a run whose supervisor is killed while the result is being made final."""
+    publishing = threading.Event()
+    work = Work(line.graph(), **errors)
+    complete = work.complete
+
+    def slow(restarts):
+        publishing.set()
+        gate.wait(DEADLINE_S)
+        return complete(restarts)
+
+    work.complete = slow
+    with Runtime() as runtime:
+        run = Pipeline("work", lambda: work).run(runtime=runtime)
+        assert publishing.wait(DEADLINE_S)
+        run._engine.kill(run._actor, Killed())
+        with pytest.raises(CallTimeoutError):
+            run.wait(0.01)
+        gate.set()
+        try:
+            return run.wait(DEADLINE_S), work.calls
+        except PipelineError as error:
+            return error, work.calls
+
+
+def test_a_publication_under_way_decides_the_outcome_without_its_supervisor(line, gate):
+    result, calls = kill_supervisor_while_publishing(line, gate)
+
+    assert result == "result"
+    assert calls == [("attempt", 0), ("complete", 0)]
+
+
+def test_a_publication_that_fails_without_its_supervisor_is_abandoned(line, gate, expected_errors):
+    result, calls = kill_supervisor_while_publishing(line, gate, complete=OSError("full"))
+
+    assert [failure.stage for failure in result.failures] == ["supervisor"]
+    assert calls == [("attempt", 0), ("complete", 0), ("abandon", ["supervisor"])]
+    assert expected_errors
+
+
+def test_equal_failures_are_all_told(line):
+    begun, runs = threading.Event(), []
+
+    def trap(moment):
+        if moment == "init":
+            begun.wait(DEADLINE_S)
+        elif moment == 17:
+            (run,) = runs
+            run._engine.kill(run._supervisor._group.children["left"], Killed())
+
+    line.traps["through"] = trap
+    with pytest.raises(PipelineError) as caught, pipeline(line, max_restarts=9).run() as run:
+        runs.append(run)
+        begun.set()
+        run.wait(DEADLINE_S)
+
+    assert [(one.stage, one.reason) for one in caught.value.failures] == [("left", Killed())] * 2
+
+
 def test_refused_input_starts_nothing():
     def refuse():
         raise OptionError("query", "", "a SELECT")
@@ -354,7 +574,7 @@ def test_a_closed_runtime_starts_nothing_and_the_job_is_abandoned(line):
         Pipeline("work", lambda: work).run(runtime=runtime)
 
     assert caught.value.reason == Shutdown("the runtime is closed")
-    assert work.calls == [("abandon", [])]
+    assert work.calls == [("abandon", ["supervisor"])]
 
 
 def test_a_run_shows_itself_in_one_line(line):

@@ -1,0 +1,113 @@
+"""A job's calls, one at a time, and the one outcome of its run, whoever ends it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from genstage._core.reasons import Crash
+from genstage.errors import StageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from genstage.pipeline.graph import Graph
+    from genstage.pipeline.job import Job
+
+__all__ = ["Outcome", "Work"]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[R]):
+    """How a run ended.
+
+    Attributes:
+        state: ``"completed"``, ``"failed"`` or ``"cancelled"``.
+        value: The result of a completed run.
+        failures: All failures of the last attempt, the first one first; then the first failure of each
+            earlier attempt, latest first. Empty for a cancelled run.
+    """
+
+    state: Literal["completed", "failed", "cancelled"]
+    value: R | None = None
+    failures: tuple[StageFailure, ...] = ()
+
+
+class Work(Generic[R]):
+    """Carries out a job.
+
+    The supervisor's tasks call it. When the supervisor is gone before its time, the work is an *orphan*: it
+    is brought to an end by whoever finds out, or, if a call is under way just then, by the thread of that
+    call when it returns. What has been published by then stays the outcome.
+
+    Args:
+        job: The run's work.
+        ended: Told the outcome, once.
+    """
+
+    def __init__(self, job: Job[R], ended: Callable[[Outcome[R]], None]) -> None:
+        self._job = job
+        self._tell = ended
+        self._busy = threading.Lock()  # held during each call of the job
+        self._completed: Outcome[R] | None = None
+        self._orphaned: tuple[StageFailure, ...] | None = None
+        self._ended = False
+
+    def attempt(self, epoch: int) -> Graph:
+        """As :meth:`genstage.pipeline.Job.attempt`."""
+        with self._call():
+            return self._job.attempt(epoch)
+
+    def complete(self, restarts: int) -> R:
+        """As :meth:`genstage.pipeline.Job.complete`."""
+        with self._call():
+            value = self._job.complete(restarts)
+            self._completed = Outcome("completed", value)
+            return value
+
+    def abandon(self, failures: tuple[StageFailure, ...]) -> None:
+        """As :meth:`genstage.pipeline.Job.abandon`."""
+        with self._call():
+            self._job.abandon(failures)
+
+    def end(self, outcome: Outcome[R]) -> None:
+        """Tell the outcome; only the first one counts."""
+        if not self._ended:
+            self._ended = True
+            self._tell(outcome)
+
+    def orphan(self, failures: tuple[StageFailure, ...]) -> None:
+        """Bring the work to an end without its supervisor. Does not wait for a call that is under way."""
+        self._orphaned = failures
+        if self._busy.acquire(blocking=False):
+            try:
+                self._conclude(failures)
+            finally:
+                self._busy.release()
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        try:
+            with self._busy:
+                if self._orphaned is not None:
+                    raise RuntimeError("the run has ended")
+                yield
+        finally:
+            if self._orphaned is not None:
+                self.orphan(self._orphaned)
+
+    def _conclude(self, failures: tuple[StageFailure, ...]) -> None:
+        if self._ended:
+            return
+        if self._completed is not None:
+            self.end(self._completed)
+            return
+        try:
+            self._job.abandon(failures)
+        except Exception as error:  # noqa: BLE001 - there is nobody to raise to but the run's user
+            failures = (*failures, StageFailure("abandoning", Crash(error), error))
+        self.end(Outcome("failed", None, failures))
