@@ -12,7 +12,7 @@ from renderers.registry import renderer
 from renderers.rows import RowMaker, to_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from genstage.pipeline import Pipeline
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from genstage.streaming import Chunk, StreamingConsumer, Summary
     from renderers.model import Layout, Report
     from renderers.rows import Row
+
+    OwnSink = StreamingConsumer[Record, Any, Any] | Callable[[], StreamingConsumer[Record, Any, Any]]
 
 __all__ = ["render"]
 
@@ -43,7 +45,7 @@ def render(
     *,
     out: str | Path,
     formats: Sequence[str],
-    sinks: Mapping[str, StreamingConsumer[Record, Any, Any]] | None = None,
+    sinks: Mapping[str, OwnSink] | None = None,
     max_restarts: int = 3,
     shutdown_s: float = 5.0,
     chunk_records: int = 1_000,
@@ -59,7 +61,8 @@ def render(
         out: The output folder; made if it is missing.
         formats: Names of renderers: ``"html"``, ``"json"``, ``"heex"``, ``"pdf"``. The file is called
             after the report: ``invoices.html``.
-        sinks: File name → a streaming consumer of one's own, which takes the source's records.
+        sinks: File name → a streaming consumer of one's own, which takes the source's records; or a class
+            or function that makes it, which is called anew when the stages begin anew after a crash.
         max_restarts: How often the stages begin anew in one run after a crash, 0 or more.
         shutdown_s: Seconds the stages get to stop when a run is cancelled or fails.
         chunk_records: Most records in a chunk, 1 or more.
@@ -91,7 +94,7 @@ def render(
         rendered = [
             SinkSpec(each.name, f"{report.name}.{each.name}", partial(each.make, layout)) for each in found
         ]
-        raw = [SinkSpec(file, file, partial(_itself, consumer), raw=True) for file, consumer in own.items()]
+        raw = [SinkSpec(file, file, _factory(sink), raw=True) for file, sink in own.items()]
         return StreamPlan(source, [*rendered, *raw], lambda: _RowTransform(layout))
 
     return stream(
@@ -104,6 +107,6 @@ def render(
     )
 
 
-def _itself(consumer: StreamingConsumer[Record, Any, Any]) -> StreamingConsumer[Record, Any, Any]:
-    """A consumer keeps nothing on itself that a chunk changes, so one object serves all attempts."""
-    return consumer
+def _factory(sink: OwnSink) -> Callable[[], StreamingConsumer[Record, Any, Any]]:
+    """What makes the consumer; one that is given itself keeps nothing on itself that a chunk changes."""
+    return sink if callable(sink) else lambda: sink

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from itertools import count
 
 import psutil
 
@@ -12,16 +13,27 @@ from genstage._core.checks import check_seconds
 __all__ = ["MemoryMonitor", "memory_bytes"]
 
 
+_ROUNDS = 5  # samples from one look for new processes to the next: that look goes through the whole machine
+
+
 def memory_bytes() -> int:
     """Resident memory of this process and all its descendants, in bytes.
 
     What they share is counted once per process, so the sum errs to the high side.
     """
+    return _sum_bytes(_family())
+
+
+def _family() -> list[psutil.Process]:
     process = psutil.Process()
-    total = process.memory_info().rss
-    for child in process.children(recursive=True):
-        with suppress(psutil.Error):  # it has just ended
-            total += child.memory_info().rss
+    return [process, *process.children(recursive=True)]
+
+
+def _sum_bytes(processes: list[psutil.Process]) -> int:
+    total = 0
+    for process in processes:
+        with suppress(psutil.Error):  # it has ended
+            total += process.memory_info().rss
     return total
 
 
@@ -58,5 +70,10 @@ class MemoryMonitor:
         return self._peak_bytes
 
     def _sample(self) -> None:
-        while not self._stopped.wait(self._interval_s):
-            self._peak_bytes = max(self._peak_bytes, memory_bytes())
+        family: list[psutil.Process] = []
+        for number in count():
+            if number % _ROUNDS == 0:
+                family = _family()
+            if self._stopped.wait(self._interval_s):
+                return
+            self._peak_bytes = max(self._peak_bytes, _sum_bytes(family))

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from genstage._core.checks import check_count
-from genstage.errors import OptionError, OutputError
+from genstage.errors import OptionError
 from genstage.monitoring import MemoryMonitor
 from genstage.pipeline import Edge, Graph, Node, Pipeline
 from genstage.streaming.loader import Loader
-from genstage.streaming.output import Fence, FileOutput, RunFolder
+from genstage.streaming.output import Fence, FileOutput, RunFolder, check_file_name, check_final
 from genstage.streaming.sink import Sink
 from genstage.streaming.transform import TransformStage
 
@@ -60,7 +60,8 @@ class StreamPlan:
     Attributes:
         source: Where the records come from.
         sinks: At least one, each with its own name and file.
-        make_transform: Makes the transform between loader and sinks, in its own thread; ``None`` for none.
+        make_transform: Makes the transform between loader and sinks, in its stage's thread; ``None`` for
+            none.
     """
 
     source: Source
@@ -76,8 +77,8 @@ class Summary:
         records: Source records read; each is in every output once.
         seconds: From the start of the run until all files had their final names.
         records_per_s: The quotient.
-        first_bytes_s: Per sink, seconds from the start of the run until its first bytes were written,
-            a PDF's first pages included.
+        first_bytes_s: Per sink, seconds from the start of the run until its first bytes were written, also
+            to a file that is not published: a PDF's first pages. Of the attempt that succeeded.
         peak_memory_bytes: Most resident memory of this process and those it started, sampled.
         restarts: How often the stages began anew.
         failed: Records that failed; a failing record fails the run, so there are none in a summary.
@@ -129,12 +130,7 @@ def stream(
     def open_job() -> _StreamJob:
         begun = clock()
         plan = prepare()
-        files = [sink.file for sink in plan.sinks]
-        for sink in plan.sinks:
-            if files.count(sink.file) > 1 or "/" in sink.file:
-                raise OptionError("sinks", sink.file, "file names, each given once")
-            if (folder / sink.file).is_dir():
-                raise OutputError(str(folder / sink.file), "is a folder; remove it or choose another name")
+        _check_sinks(plan.sinks, folder)
         return _StreamJob(
             plan,
             folder,
@@ -146,6 +142,20 @@ def stream(
         )
 
     return Pipeline(name, open_job, max_restarts=max_restarts, shutdown_s=shutdown_s)
+
+
+def _check_sinks(sinks: Sequence[SinkSpec], folder: Path) -> None:
+    names = [_LOADER, _TRANSFORM, *(sink.name for sink in sinks)]
+    files = [sink.file for sink in sinks]
+    for sink in sinks:
+        if names.count(sink.name) > 1 or files.count(sink.file) > 1:
+            raise OptionError(
+                "sinks",
+                sink.name,
+                f"names of sinks and files, each given once, not {_LOADER} or {_TRANSFORM}",
+            )
+        check_file_name(sink.file)
+        check_final(folder / sink.file)
 
 
 @dataclass(slots=True)
@@ -197,7 +207,8 @@ class _StreamJob:
         self._attempt = attempt = _Attempt(
             positions=dict.fromkeys((sink.name for sink in self._plan.sinks), 0)
         )
-        parts = self._folder.renew()
+        self._first_bytes_s.clear()
+        parts = self._folder.renew(epoch)
         plan = self._plan
         nodes = [Node(_LOADER, partial(self._loader, epoch), blocking=True)]
         edges = []
@@ -205,8 +216,8 @@ class _StreamJob:
         if make_transform is not None and not all(sink.raw for sink in plan.sinks):
             nodes.append(Node(_TRANSFORM, lambda: TransformStage(make_transform())))
             edges.append(Edge(_TRANSFORM, _LOADER, _STAGE_DEMAND))
-        for sink in plan.sinks:
-            nodes.append(self._node(sink, parts / sink.name, attempt))
+        for number, sink in enumerate(plan.sinks):
+            nodes.append(self._node(sink, parts / str(number), attempt))
             upstream = _LOADER if sink.raw or make_transform is None else _TRANSFORM
             edges.append(Edge(sink.name, upstream, _SINK_DEMAND))
         return Graph(tuple(nodes), tuple(edges))

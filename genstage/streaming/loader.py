@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage._core.results import Finish
+from genstage.errors import SourceError
 from genstage.sources import Record, Records
 from genstage.stage import Producer
 from genstage.streaming.chunk import Chunk
@@ -42,6 +43,10 @@ START = Position()
 
 class _More:
     """The loader's note to itself that demand is left."""
+
+
+class _Count:
+    """The loader's note to itself to count the records, once the first of them are on their way."""
 
 
 class Loader(Producer[Chunk[Record]]):
@@ -92,12 +97,21 @@ class Loader(Producer[Chunk[Record]]):
 
     def handle_info(self, message: Any) -> Sequence[Any] | Finish[Any] | Stop | None:
         """Go on."""
+        if isinstance(message, _Count):
+            self._count()
+            return None
         return self._next() if isinstance(message, _More) else super().handle_info(message)
 
     def terminate(self, reason: Reason) -> None:  # noqa: ARG002 - whatever it is
         """Close the cursor."""
         if self._cursor is not None:
             self._cursor.close()
+
+    def _count(self) -> None:
+        try:
+            self._counted(self._source.count())
+        except SourceError as error:  # it is for the progress only
+            self.stage.log.warning("records cannot be counted", reason=str(error))
 
     def _next(self) -> Sequence[Chunk[Record]] | Finish[Chunk[Record]]:
         assert self._cursor is not None  # noqa: S101 - opened in init
@@ -117,7 +131,7 @@ class Loader(Producer[Chunk[Record]]):
         if not rows:
             return Finish([chunk])
         if self._index == 1:
-            self._counted(self._source.count())
+            self.stage.send(_Count())
         if self._owed:
             self.stage.send(_More())
         return [chunk]

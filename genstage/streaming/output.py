@@ -5,10 +5,11 @@
     out/
       .invoices.run/            locked while the run is on, removed at its end
         lock
-        parts/html/main         what becomes out/invoices.html
-        parts/heex/main         what becomes out/invoices.heex
-        parts/heex/files/NAME   what becomes out/NAME
-        parts/pdf/scratch/NAME  never published
+        parts/0/                of the first attempt, one folder per sink
+          0/main                what becomes out/invoices.html
+          1/main                what becomes out/invoices.heex
+          1/files/NAME          what becomes out/NAME
+          2/scratch/NAME        never published
 
 The streaming layer owns these files. Descriptors are raw: a buffered writer that is collected late would
 write into what its successor has begun.
@@ -16,6 +17,7 @@ write into what its successor has begun.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Fence", "FileOutput", "FilePart", "RunFolder"]
+__all__ = ["Fence", "FileOutput", "FilePart", "RunFolder", "check_file_name", "check_final"]
 
 _READ_BYTES = 1 << 20
 
@@ -44,35 +46,39 @@ def _mapped(path: Path) -> Iterator[None]:
 
 
 class Fence:
-    """Divides the living from the dead: once it is down, nothing that belongs to it writes any more.
+    """Divides the living from the dead: once it is down, nothing that belongs to it opens or writes files.
 
-    Attributes:
-        lock: Held during each write and while the fence goes down.
+    It does not wait for a write that is under way; that one goes to a file nobody will look at.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self._down = False
 
-    @property
-    def is_down(self) -> bool:
-        """Whether writing is over."""
-        return self._down
-
     def drop(self) -> None:
-        """Let no further write begin; returns when none is under way."""
-        with self.lock:
-            self._down = True
+        """Let no further write begin."""
+        self._down = True
+
+    def check(self, final: Path) -> None:
+        """Refuse to go on with a file.
+
+        Raises:
+            OutputError: The fence is down.
+        """
+        if self._down:
+            raise OutputError(str(final), "this attempt is over, its files are closed")
 
 
 class FilePart:
     """One file. Written by one thread; satisfies :class:`genstage.streaming.Part`.
 
     Args:
-        path: The file; it is made anew.
+        path: The file; it must not exist.
         final: The name it will have, for errors.
         fence: Divides this attempt from later ones.
         wrote: Called after the first write.
+
+    Raises:
+        OutputError: The file cannot be made.
     """
 
     def __init__(self, path: Path, final: Path, fence: Fence, wrote: Callable[[], None]) -> None:
@@ -81,9 +87,11 @@ class FilePart:
         self._fence = fence
         self._wrote = wrote
         self._size = 0
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._in_use = threading.Lock()
+        self._closing = False
+        fence.check(final)
         with _mapped(final):
-            self._descriptor = os.open(path, flags, 0o666)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     @property
     def size(self) -> int:
@@ -125,31 +133,42 @@ class FilePart:
         Raises:
             OutputError: They cannot be written.
         """
-        with _mapped(self.final):
-            os.fsync(self._descriptor)
+        with self._use() as descriptor:
+            os.fsync(descriptor)
 
     def close(self) -> None:
-        """Give the descriptor back; allowed more than once, and from any thread once the fence is down."""
-        with self._fence.lock:
-            descriptor, self._descriptor = self._descriptor, -1
-            if descriptor >= 0:
-                os.close(descriptor)
+        """Give the descriptor back, or let a call that is under way in another thread do so at its end.
+
+        Allowed more than once, from any thread.
+        """
+        self._closing = True
+        if self._in_use.acquire(blocking=False):
+            try:
+                descriptor, self._descriptor = self._descriptor, -1
+                if descriptor >= 0:
+                    os.close(descriptor)
+            finally:
+                self._in_use.release()
 
     @contextmanager
     def _use(self) -> Iterator[int]:
         """The descriptor, which stays open and in this attempt's hands meanwhile."""
-        with self._fence.lock:
-            if self._fence.is_down or self._descriptor < 0:
-                raise OutputError(str(self.final), "this attempt is over, its files are closed")
-            with _mapped(self.final):
+        try:
+            with self._in_use, _mapped(self.final):
+                self._fence.check(self.final)
+                if self._descriptor < 0:
+                    raise OSError(errno.EBADF, "the file is closed")
                 yield self._descriptor
+        finally:
+            if self._closing:
+                self.close()
 
 
 class FileOutput:
     """What a sink writes to: a main file, companions and scratch files.
 
     Args:
-        folder: Where its files are written; it is made anew.
+        folder: Where its files are written; it must not exist.
         final: Final name of the main file; companions stand beside it.
         fence: Divides this attempt from later ones.
         wrote: Called once per file, after its first write.
@@ -160,9 +179,10 @@ class FileOutput:
         self._final = final
         self._fence = fence
         self._on_write = wrote
+        fence.check(final)
         with _mapped(final):
             for part in ("files", "scratch"):
-                (folder / part).mkdir(parents=True, exist_ok=True)
+                (folder / part).mkdir(parents=True)
         self._main = self._open(folder / "main", final)
         self._parts: dict[str, FilePart] = {}
         self._scratches: dict[str, FilePart] = {}
@@ -191,7 +211,7 @@ class FileOutput:
         if found is None:
             if name == self._final.name:
                 raise OptionError("name", name, "another name than the main file's")
-            final = self._final.with_name(_plain(name))
+            final = self._final.with_name(check_file_name(name))
             found = self._parts[name] = self._open(self._folder / "files" / name, final)
         return found
 
@@ -204,7 +224,7 @@ class FileOutput:
         """
         found = self._scratches.get(name)
         if found is None:
-            path = self._folder / "scratch" / _plain(name)
+            path = self._folder / "scratch" / check_file_name(name)
             found = self._scratches[name] = self._open(path, self._final)
         return found
 
@@ -228,9 +248,14 @@ class FileOutput:
         return FilePart(path, final, self._fence, self._on_write)
 
 
-def _plain(name: str) -> str:
-    if not name or name in {".", ".."} or "/" in name or "\0" in name:
-        raise OptionError("name", name, "a file name without a folder")
+def check_file_name(name: str) -> str:
+    """A file name without a folder, and none that starts with a dot: those are the run folders' own.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise OptionError("name", name, "a file name without a folder, not starting with a dot")
     return name
 
 
@@ -247,30 +272,59 @@ class RunFolder:
 
     def __init__(self, out: Path, name: str) -> None:
         self._out = out
+        self._name = name
         self._path = out / f".{name}.run"
         self._made = _missing(out)
-        self._lock = -1
         try:
             with _mapped(out):
-                self._path.mkdir(parents=True, exist_ok=True)
-                self._lock = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise OutputError(str(out), f"another run of {name!r} is writing there") from error
+                while (lock := self._try_lock()) is None:
+                    pass  # another run has just ended and has taken the folder away
         except OutputError:
-            self._unlock()
             self._remove_made()
             raise
+        self._lock = lock
 
-    def renew(self) -> Path:
-        """An empty folder for the parts of an attempt; what earlier ones wrote is removed."""
+    def _try_lock(self) -> int | None:
+        """Lock the folder; ``None`` if it was removed meanwhile by the run that had it."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        path = self._path / "lock"
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            with suppress(OSError):  # it holds something
+                self._path.rmdir()
+            raise
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and path.stat().st_ino == os.fstat(lock).st_ino:
+                return lock
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            os.close(lock)
+            problem = f"another run of {self._name!r} is writing there"
+            raise OutputError(str(self._out), problem) from None
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+        return None
+
+    def renew(self, epoch: int) -> Path:
+        """An empty folder for the parts of an attempt; what earlier ones wrote is removed.
+
+        Args:
+            epoch: Number of the attempt: each has a folder of its own, so that a stage of an earlier one
+                cannot open this one's files.
+        """
         parts = self._path / "parts"
         with _mapped(self._out):
             if parts.exists():
                 shutil.rmtree(parts)
-            parts.mkdir()
-        return parts
+            (parts / str(epoch)).mkdir(parents=True)
+        return parts / str(epoch)
 
     def publish(self, files: Mapping[str, Mapping[Path, Path]]) -> None:
         """Give the files of all sinks their final names.
@@ -282,15 +336,10 @@ class RunFolder:
             files: Per sink, written file → final name; the main file last.
 
         Raises:
-            OutputError: Two sinks want the same name: nothing is renamed then. Or a file cannot be renamed.
+            OutputError: Two sinks want the same name, or a folder has it: nothing is renamed then. Or a file
+                cannot be renamed.
         """
-        owners: dict[Path, str] = {}
-        for sink_name, sink in files.items():
-            for final in sink.values():
-                if final in owners:
-                    both = f"{owners[final]!r} and {sink_name!r}"
-                    raise OutputError(str(final), f"is written by two sinks, {both}")
-                owners[final] = sink_name
+        self._check_finals(files)
         for sink in files.values():
             *companions, (main, final) = sink.items()
             if companions:
@@ -302,22 +351,42 @@ class RunFolder:
                     path.replace(name)
         _sync_folder(self._out)
 
+    def _check_finals(self, files: Mapping[str, Mapping[Path, Path]]) -> None:
+        owners: dict[Path, str] = {}
+        for sink_name, sink in files.items():
+            for final in sink.values():
+                check_final(final)
+                if final in owners:
+                    both = f"{owners[final]!r} and {sink_name!r}"
+                    raise OutputError(str(final), f"is written by two sinks, {both}")
+                owners[final] = sink_name
+
     def remove(self) -> None:
         """End the run: remove its folder, and the output folder too if it was made for nothing."""
         with suppress(OSError):  # what cannot be removed is found and removed by the next run
-            shutil.rmtree(self._path)
-        self._unlock()
+            if (self._path / "parts").exists():
+                shutil.rmtree(self._path / "parts")
+            (
+                self._path / "lock"
+            ).unlink()  # last, and still locked: nobody is in the folder before it is gone
+            self._path.rmdir()
+        os.close(self._lock)
         self._remove_made()
-
-    def _unlock(self) -> None:
-        lock, self._lock = self._lock, -1
-        if lock >= 0:
-            os.close(lock)
 
     def _remove_made(self) -> None:
         for folder in self._made:
             with suppress(OSError):  # it holds something by now
                 folder.rmdir()
+
+
+def check_final(final: Path) -> None:
+    """Refuse a final name that a folder has.
+
+    Raises:
+        OutputError: It has.
+    """
+    if final.is_dir():
+        raise OutputError(str(final), "is a folder; remove it or choose another name")
 
 
 def _missing(folder: Path) -> list[Path]:

@@ -21,23 +21,24 @@ __all__ = ["GapError", "Sink"]
 
 
 class GapError(GenstageError):
-    """A chunk does not follow the one before: records would be lost or doubled.
+    """A chunk is missing, or came twice: records would be lost or doubled.
 
     Args:
-        expected: Records before the chunk that was due.
-        got: Records before the chunk that came.
+        position: Source records consumed so far.
+        problem: What came instead of the chunk behind them.
     """
 
-    def __init__(self, expected: int, got: int) -> None:
-        super().__init__(f"the chunk behind record {expected} was due, that behind record {got} came")
-        self.expected = expected
-        self.got = got
+    def __init__(self, position: int, problem: str) -> None:
+        super().__init__(f"after record {position} {problem}")
+        self.position = position
+        self.problem = problem
 
 
 class Sink(Consumer[Chunk[Any]]):
     """Drives a consumer: ``begin``, ``consume_chunk`` per chunk, ``finalize`` at the end of the data.
 
-    All of it in the stage's own thread. If the consumer has a method ``close``, it is called last.
+    All of it in the stage's own thread. If the consumer has a method ``close``, it is called last, unless the
+    stage was killed.
 
     Args:
         make_consumer: Makes the consumer.
@@ -79,8 +80,10 @@ class Sink(Consumer[Chunk[Any]]):
         consumer, output = self._consumer, self._output
         assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
         for chunk in events:
-            if chunk.first != self._position or self._end:
-                raise GapError(self._position, chunk.first)
+            if self._end:
+                raise GapError(self._position, "the data had ended, but another chunk came")
+            if chunk.first != self._position:
+                raise GapError(self._position, f"came the chunk after record {chunk.first}")
             self._state = consumer.consume_chunk(chunk, self._state, output)
             self._position = chunk.last
             self._end = chunk.end
@@ -92,7 +95,7 @@ class Sink(Consumer[Chunk[Any]]):
         assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
         if cancellation.kind == "finish":
             if not self._end:
-                raise GapError(self._position, self._position)
+                raise GapError(self._position, "the stream ended, but no chunk said that the data had ended")
             result = consumer.finalize(self._state, output)
             self._finished(result, output.finish())
 

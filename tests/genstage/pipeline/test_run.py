@@ -549,9 +549,10 @@ def test_equal_failures_are_all_told(line):
             run._engine.kill(run._supervisor._group.children["left"], Killed())
 
     line.traps["through"] = trap
-    with pytest.raises(PipelineError) as caught, pipeline(line, max_restarts=9).run() as run:
-        runs.append(run)
-        begun.set()
+    run = pipeline(line, max_restarts=9).run()
+    runs.append(run)
+    begun.set()
+    with pytest.raises(PipelineError) as caught:
         run.wait(DEADLINE_S)
 
     assert [(one.stage, one.reason) for one in caught.value.failures] == [("left", Killed())] * 2

@@ -14,11 +14,14 @@ class Echo(Consumer):
     def __init__(self, heard=None):
         self.heard = heard
 
-    def handle_call(self, request, _reply_to):
+    def handle_call(self, request, reply_to):
         if request == "raise":
             raise ValueError("boom")
         if request == "error":
             return Reply(LookupError("none"))
+        if request == "twice":
+            self.stage.reply(reply_to, "first")
+            self.stage.reply(reply_to, LookupError("second"))
         if request == "never":
             return Unanswered()
         return Reply((request, threading.current_thread().name))
@@ -39,6 +42,12 @@ def echo(runtime):
 def test_ask(echo):
     assert echo.pykka.ask("hello", timeout=DEADLINE_S) == ("hello", "test-shared")
     assert echo.pykka.ask("hello", block=False).get(timeout=DEADLINE_S)[0] == "hello"
+
+
+def test_only_the_first_reply_counts_and_nothing_of_it_stays(echo):
+    assert echo.pykka.ask("twice", timeout=DEADLINE_S) == "first"
+    assert echo.pykka.ask("hello", timeout=DEADLINE_S)[0] == "hello"
+    assert echo._actor._requests == {}
 
 
 def test_tell_comes_to_handle_info(runtime):

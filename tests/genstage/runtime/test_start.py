@@ -187,6 +187,26 @@ def test_a_stage_killed_before_its_first_turn_is_a_start_that_failed(runtime, do
     gate.set()
 
 
+def test_init_does_not_run_when_the_stage_is_killed_while_it_is_made(runtime, doer, gate):
+    inside, calls = threading.Event(), []
+
+    def make():
+        inside.set()
+        gate.wait()
+        return doer(lambda: calls.append("init"))
+
+    starter = threading.Thread(target=lambda: pytest.raises(StartError, runtime.start, make, name="made"))
+    starter.start()
+    assert inside.wait(DEADLINE_S)
+    actor = runtime._engine.resolve("made")
+    actor.end(Shutdown("changed our mind"))
+    gate.set()
+    starter.join(DEADLINE_S)
+    runtime.start(doer)  # the lane has moved on
+
+    assert calls == []
+
+
 def test_a_stage_can_start_another_only_if_it_does_not_wait_for_itself(runtime, start, doer):
     shared, _ = start()
     own, _ = start(blocking=True)

@@ -17,7 +17,8 @@ class ListCursor:
         self.thread = threading.get_ident()
         source.open_cursors += 1
 
-    def fetch(self, most, _):
+    def fetch(self, most, size_bytes):
+        self.source.sizes.append(size_bytes)
         assert threading.get_ident() == self.thread
         rows = list(islice(self.rows, most))
         self.source.fetched += len(rows)
@@ -38,6 +39,7 @@ class ListSource:
         self.size = size
         self.fetched = self.open_cursors = self.opened = 0
         self.trap = lambda _: None
+        self.sizes = []
 
     def open(self, after=None):
         self.opened += 1

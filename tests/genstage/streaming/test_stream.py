@@ -232,7 +232,7 @@ def test_a_gap_in_the_records_is_a_failure(make_stream, expected_errors):
         pass
 
     assert isinstance(caught.value.__cause__, GenstageError)
-    assert str(caught.value.__cause__) == "the chunk behind record 10 was due, that behind record 11 came"
+    assert str(caught.value.__cause__) == "after record 10 came the chunk after record 11"
     assert expected_errors
 
 
@@ -299,6 +299,126 @@ def test_files_of_the_same_name_are_refused(tmp_path):
 
     with pytest.raises(OptionError, match="each given once"):
         stream("test", lambda: plan, out=tmp_path).run()
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["loader", "transform"])
+def test_names_of_the_inner_stages_are_refused(tmp_path, name):
+    plan = StreamPlan(ListSource(9), [SinkSpec(name, "x", Lines)])
+
+    with pytest.raises(OptionError, match="not loader or transform"):
+        stream("test", lambda: plan, out=tmp_path).run()
+
+
+@pytest.mark.parametrize("file", ["", "..", "a/b", ".test.run", "nul\0"])
+def test_only_plain_file_names_are_taken(tmp_path, file):
+    plan = StreamPlan(ListSource(9), [SinkSpec("a", file, Lines)])
+
+    with pytest.raises(OptionError, match="a file name without a folder"):
+        stream("test", lambda: plan, out=tmp_path).run()
+
+
+def test_a_folder_in_the_place_of_a_companion_is_refused_and_nothing_is_published(
+    make_stream, out, expected_errors
+):
+    (out / "taken").mkdir(parents=True)
+    (out / "a.txt").write_text("older")
+    (out / "b.txt").write_text("older")
+
+    with (
+        pytest.raises(PipelineError) as caught,
+        make_stream(ListSource(9), {"a": Lines(), "b": Lines(extra="taken")}).run(),
+    ):
+        pass
+
+    assert caught.value.__cause__.problem == "is a folder; remove it or choose another name"
+    assert (out / "a.txt").read_text() == (out / "b.txt").read_text() == "older"
+    assert files(out) == ["a.txt", "b.txt", "taken"]
+    assert expected_errors
+
+
+def test_what_a_dead_stage_opens_late_does_not_touch_the_living_ones_files(make_stream, out):
+    reached, gate, later = threading.Event(), threading.Event(), threading.Event()
+    refused = []
+
+    class Stuck(Lines):
+        def finalize(self, state, output):
+            if not reached.is_set():
+                reached.set()
+                gate.wait(DEADLINE_S)
+                for late in (lambda: output.part("lines.extra"), lambda: output.scratch("sizes")):
+                    try:
+                        late()
+                    except OutputError as error:
+                        refused.append(error.problem)
+                later.set()
+            output.part("lines.extra").write(b"extra\n")
+            return super().finalize(state, output)
+
+    class Wait(Lines):
+        attempts = 0
+
+        def begin(self, output):
+            self.attempts += 1
+            return super().begin(output)
+
+        def finalize(self, state, output):
+            if self.attempts > 1:
+                gate.set()
+                later.wait(DEADLINE_S)
+            return super().finalize(state, output)
+
+    with make_stream(ListSource(95), {"a": Stuck(), "b": Wait()}, shutdown_s=0.05).run() as run:
+        assert reached.wait(DEADLINE_S)
+        run._engine.kill(run._supervisor._group.children["a"], Killed())
+        summary = run.wait(DEADLINE_S)
+
+    assert summary.restarts == 1
+    assert refused == ["this attempt is over, its files are closed"]
+    assert (out / "lines.extra").read_bytes() == b"extra\n"
+
+
+def test_companions_of_an_earlier_attempt_are_not_published(make_stream, out, expected_errors):
+    attempts = []
+
+    class Once(Lines):
+        def begin(self, output):
+            attempts.append(output)
+            if len(attempts) == 1:
+                output.part("stale").write(b"stale")
+            return super().begin(output)
+
+        def consume_chunk(self, chunk, state, output):
+            if len(attempts) == 1:
+                raise ValueError("once")
+            assert chunk.epoch == 1
+            return super().consume_chunk(chunk, state, output)
+
+    with make_stream(ListSource(95), {"a": Once()}).run() as run:
+        summary = run.wait(DEADLINE_S)
+
+    assert files(out) == ["a.txt"]
+    assert summary.restarts == 1
+    assert expected_errors
+
+
+def test_first_bytes_are_those_of_the_attempt_that_succeeded(make_stream, expected_errors):
+    crashes = []
+
+    def trap(moment):
+        if moment == 60 and not crashes:
+            crashes.append(moment)
+            raise ValueError("once")
+
+    now = iter(range(1_000))
+    pipeline = make_stream(ListSource(95), {"a": Lines(trap)}, clock=lambda: float(next(now)))
+    with pipeline.run() as run:
+        summary = run.wait(DEADLINE_S)
+
+    # the clock is read at the start, at the first bytes of each attempt (main file and scratch), at the end
+    assert summary.first_bytes_s == {"a": 3.0}
+    assert summary.seconds == 5.0
+    assert expected_errors
 
 
 @pytest.mark.parametrize("option", ["chunk_records", "chunk_bytes"])
