@@ -195,7 +195,11 @@ def test_init_does_not_run_when_the_stage_is_killed_while_it_is_made(runtime, do
         gate.wait()
         return doer(lambda: calls.append("init"))
 
-    starter = threading.Thread(target=lambda: pytest.raises(StartError, runtime.start, make, name="made"))
+    def start():
+        with pytest.raises(StartError, match="changed our mind"):
+            runtime.start(make, name="made")
+
+    starter = threading.Thread(target=start)
     starter.start()
     assert inside.wait(DEADLINE_S)
     actor = runtime._engine.resolve("made")
