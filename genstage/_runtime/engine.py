@@ -199,8 +199,7 @@ class Engine:
         for actor in reversed(actors):
             actor.tell(Stop(Shutdown()))
         for actor in reversed(actors):
-            if not actor.actor_stopped.wait(max(deadline - time.monotonic(), 0)):
-                self.kill(actor, Killed())
+            actor.actor_stopped.wait(max(deadline - time.monotonic(), 0))
 
     def _lanes(self) -> list[Lane]:
         with self._lock:

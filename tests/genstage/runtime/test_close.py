@@ -7,6 +7,7 @@ from genstage import (
     Consumer,
     Edge,
     Graph,
+    Named,
     Node,
     Normal,
     OptionError,
@@ -18,8 +19,10 @@ from genstage import (
     StageFailure,
     StartError,
 )
+from genstage._core.messages import Stop
 from genstage._core.reasons import Killed
 from genstage._core.results import Reply, Unanswered
+from genstage._runtime.engine import Engine
 
 DEADLINE_S = 20.0
 
@@ -94,12 +97,14 @@ def test_an_interrupted_close_kills_what_is_left(doer, gate, monkeypatch, caplog
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ref._actor.actor_stopped, "wait", interrupted)
+    begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         runtime.close()
 
     assert ref._actor.reason == Killed()
     assert caplog.records
-    runtime.close()  # at once: nobody is left
+    runtime.close()  # again: nobody is left
+    assert time.monotonic() - begun < DEADLINE_S / 2  # neither has waited for the stuck thread
     gate.set()
     ref._actor.lane.join(DEADLINE_S)
     assert threads_of("genstage") == []
@@ -164,6 +169,48 @@ def test_two_runtimes_do_not_know_each_others_names_but_their_stages_talk(doer):
         assert not here.alive
         assert there.alive
     assert threads_of("one") == threads_of("two") == []
+
+
+class Child:
+    """A behaviour that does nothing but end when it is told to."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def start(self):
+        return None
+
+    def handle(self, message):
+        if isinstance(message, Stop):
+            self.port.stop(message.reason)
+
+
+class Boss(Child):
+    """A supervisor of one child, which it stops for a reason of its own."""
+
+    def start(self):
+        self.child = self.port.spawn(Child, name="child", own_lane=False, on_started=lambda _: None)
+        self.port.watch(self.child)
+
+    def handle(self, message):
+        if isinstance(message, Stop):
+            self.port.send(self.child, Stop(Named("the boss said so")))
+        else:
+            super().handle(Stop(message.reason))  # the child's Down
+
+
+@pytest.mark.parametrize("orphan", [False, True])
+def test_children_are_left_to_their_supervisor_unless_it_has_gone(orphan):
+    engine = Engine("mine")
+    started = threading.Event()
+    boss = engine.spawn(Boss, name="boss", control=True, on_started=lambda _: started.set())
+    assert started.wait(DEADLINE_S)
+    if orphan:
+        boss.end(Killed())
+    engine.close(DEADLINE_S)
+
+    assert boss.behaviour.child.reason == (Shutdown() if orphan else Named("the boss said so"))
+    assert boss.reason == (Killed() if orphan else Named("the boss said so"))
 
 
 class Endless(Producer):

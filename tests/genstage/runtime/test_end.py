@@ -19,6 +19,7 @@ from genstage import (
 from genstage._core.messages import Down
 from genstage._core.reasons import BadReturn, Crash, Killed, Named, Normal
 from genstage._core.results import Reply, Stop
+from genstage._runtime.calls import Callback
 
 DEADLINE_S = 20.0
 
@@ -198,6 +199,7 @@ def test_a_killed_stage_sends_and_answers_nothing_any_more(runtime, start, stuck
     def speak(stage):
         port = stage.stage._port
         port.send(bystander._actor, "unheard")
+        port.reply(Callback(heard.append), "reply")
         stage.stage.cast(lambda _: heard.append("cast"))
         stage.stage.send_after(0, "unheard")
         return ["an event"]

@@ -41,6 +41,7 @@ def test_nothing_is_called_after_the_close_and_the_thread_has_ended(timers):
     timers.after(0, lambda: called.append("later"))
 
     assert called == []
+    assert timers._due == []
     assert not timers._thread.is_alive()
 
 
