@@ -124,7 +124,7 @@ class Runtime:
 
         actor = self._engine.spawn(made, name=name, own_lane=blocking, listed=True, on_started=answer.deliver)
         try:
-            reason = answer.get(name, seconds)
+            reason = answer.get(name, seconds, to="start")
         except BaseException:  # out of time, or Ctrl-C: nobody would hold a reference to it
             self._engine.kill(actor, Killed())
             raise

@@ -61,11 +61,11 @@ class Answer:
         error.__cause__ = reason.exception if isinstance(reason, Crash) else None
         self.deliver(error)
 
-    def get(self, name: str, timeout_s: float | None) -> Any:
-        """Wait.
+    def get(self, name: str, timeout_s: float | None, *, to: str = "answer") -> Any:
+        """Wait for ``name`` to do what was asked of it.
 
         Raises:
-            CallTimeoutError: Nothing came within ``timeout_s`` from ``name``.
+            CallTimeoutError: Nothing came within ``timeout_s``.
         """
         try:
             return self._future.result(timeout_s)
@@ -73,7 +73,7 @@ class Answer:
             if self._future.done():  # a time-out was the answer
                 raise
             assert timeout_s is not None  # noqa: S101 - without a deadline there is none to miss
-            raise CallTimeoutError(name, timeout_s) from error
+            raise CallTimeoutError(name, timeout_s, to=to) from error
 
 
 @dataclass(slots=True, eq=False)

@@ -113,7 +113,7 @@ class StageRef:
         self._refuse_own_lane()
         seconds = _checked(timeout_s)
         if not actor.actor_stopped.wait(seconds):
-            raise CallTimeoutError(self.name, seconds or 0.0)
+            raise CallTimeoutError(self.name, seconds or 0.0, to="end")
         assert actor.reason is not None  # noqa: S101 - it has ended
         return actor.reason
 

@@ -111,8 +111,8 @@ def test_waiting_for_a_bad_end_raises_its_cause(start, expected_errors):
 
 
 def test_waiting_has_a_deadline(start):
-    with pytest.raises(CallTimeoutError):
-        start()[0].wait(timeout_s=0.01)
+    with pytest.raises(CallTimeoutError, match=r"'it' did not end within 0.01 s"):
+        start(name="it")[0].wait(timeout_s=0.01)
 
 
 def test_a_name_is_free_when_its_stage_has_been_waited_for(start):

@@ -158,6 +158,7 @@ def test_a_start_that_takes_too_long_is_given_up(runtime, doer, gate, caplog):
         runtime.start(lambda: stage, name="slow", blocking=True, timeout_s=0.01)
 
     assert (caught.value.name, caught.value.timeout_s) == ("slow", 0.01)
+    assert str(caught.value) == "'slow' did not start within 0.01 s"
     assert runtime._engine._actors == {}
     assert "wait" in caplog.records[0].busy_at
     gate.set()
