@@ -12,7 +12,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from genstage.errors import GenstageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["CompileError", "FormatError", "RegistryError", "RendererError", "ReportError"]
 
@@ -42,13 +47,28 @@ class FormatError(RendererError, ValueError):
         column: Name of the column.
         value: The value.
         format: The column's format, as in the report definition.
+        record: Number of the record among all records, from 1, if it is known.
+        key: What tells the record apart, if it is known: column name → value.
     """
 
-    def __init__(self, column: str, value: object, format: str) -> None:  # noqa: A002 - the report's own word
-        super().__init__(f"column {column!r}: cannot show {value!r} as {format!r}")
+    def __init__(
+        self,
+        column: str,
+        value: object,
+        format: str,  # noqa: A002 - the report's own word
+        *,
+        record: int | None = None,
+        key: Mapping[str, object] | None = None,
+    ) -> None:
+        where = "" if record is None else f" in record {record:,}"
+        if key:
+            where += f" ({', '.join(f'{name} {value!r}' for name, value in key.items())})"
+        super().__init__(f"column {column!r}: cannot show {value!r} as {format!r}{where}")
         self.column = column
         self.value = value
         self.format = format
+        self.record = record
+        self.key = key
 
 
 class RegistryError(RendererError, LookupError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from genstage.sources import Records
 from genstage.streaming import Chunk
+from renderers.errors import FormatError
 from renderers.model.totals import tally
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from genstage.sources import Record
     from renderers.model import Layout
+    from renderers.model.formats import Format
     from renderers.model.totals import Tally
 
 __all__ = ["Band", "Block", "Row", "RowMaker", "Rows", "to_rows"]
@@ -162,6 +164,8 @@ class RowMaker:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        compiled = [one.format for one in layout.groups] + [one.format for one in layout.columns]
+        self.formats = {(one.column, one.spec): one for one in compiled}
         self._tallies = {
             place: tally(column.total.function, column.format)
             for place, column in enumerate(layout.columns)
@@ -196,7 +200,7 @@ class RowMaker:
 
 
 def to_rows(
-    maker: RowMaker, chunk: Chunk[Record], state: dict[str, Any]
+    maker: RowMaker, chunk: Chunk[Record], state: dict[str, Any], *, key: Sequence[str] = ()
 ) -> tuple[Chunk[Row], dict[str, Any]]:
     """Make a chunk of rows from a chunk of records; its place in the data stays the same.
 
@@ -205,19 +209,38 @@ def to_rows(
         chunk: The next chunk. Its records are best :class:`genstage.sources.Records`; other sequences of
             mappings with the same names are taken too, more slowly.
         state: From :meth:`RowMaker.begin` or from the call before.
+        key: Columns that tell records apart, for the error.
 
     Returns:
         The chunk, with :class:`Rows` in it, and the state for the next call.
 
     Raises:
-        FormatError: A value does not fit its column.
+        FormatError: A value does not fit its column; it tells which record has it.
     """
     records = chunk.records
     if not isinstance(records, Records):
         names = tuple(records[0]) if records else ()
         records = Records(names, [tuple(record[name] for name in names) for record in records])
-    rows, state = maker.rows(records, state, chunk.end)
+    try:
+        rows, state = maker.rows(records, state, chunk.end)
+    except FormatError as error:
+        raise _located(error, maker.formats[error.column, error.format], records, key, chunk.first) from error
     return Chunk(chunk.index, rows, chunk.first, chunk.last, chunk.end, chunk.epoch), state
+
+
+def _located(
+    error: FormatError, compiled: Format, records: Records, key: Sequence[str], before: int
+) -> FormatError:
+    """The same error, with the record that has the value: columns are read as a whole."""
+    for place, value in enumerate(records.column(error.column)):
+        try:
+            compiled.values([value])
+        except FormatError as found:
+            found_key = {name: records.column(name)[place] for name in key}
+            return FormatError(
+                found.column, found.value, found.format, record=before + place + 1, key=found_key
+            )
+    return error
 
 
 class _Work:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage.errors import OptionError
 from genstage.streaming import SinkSpec, StreamPlan, stream
+from renderers.errors import ReportError
 from renderers.model import lay_out
 from renderers.registry import renderer
 from renderers.rows import RowMaker, to_rows
@@ -29,14 +30,15 @@ __all__ = ["render"]
 class _RowTransform:
     """The rows stage: satisfies :class:`genstage.streaming.Transform`."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, key: Sequence[str]) -> None:
         self._maker = RowMaker(layout)
+        self._key = key
 
     def begin(self) -> dict[str, Any]:
         return self._maker.begin()
 
     def apply(self, chunk: Chunk[Record], state: dict[str, Any], /) -> tuple[Chunk[Row], dict[str, Any]]:
-        return to_rows(self._maker, chunk, state)
+        return to_rows(self._maker, chunk, state, key=self._key)
 
 
 def render(
@@ -57,7 +59,7 @@ def render(
 
     Args:
         report: The definition.
-        source: Where the records come from; ordered by the report's groups.
+        source: Where the records come from; its key begins with the report's groups.
         out: The output folder; made if it is missing.
         formats: Names of renderers: ``"html"``, ``"json"``, ``"heex"``, ``"pdf"``. The file is called
             after the report: ``invoices.html``.
@@ -90,12 +92,13 @@ def render(
         raise OptionError("formats", formats, "at least one format, if there are no sinks")
 
     def prepare() -> StreamPlan:
+        _check_order(report, source.key)
         layout = lay_out(report, source.columns())
         rendered = [
             SinkSpec(each.name, f"{report.name}.{each.name}", partial(each.make, layout)) for each in found
         ]
         raw = [SinkSpec(file, file, _factory(sink), raw=True) for file, sink in own.items()]
-        return StreamPlan(source, [*rendered, *raw], lambda: _RowTransform(layout))
+        return StreamPlan(source, [*rendered, *raw], lambda: _RowTransform(layout, source.key))
 
     return stream(
         report.name,
@@ -105,6 +108,22 @@ def render(
         shutdown_s=shutdown_s,
         chunk_records=chunk_records,
     )
+
+
+def _check_order(report: Report, key: Sequence[str]) -> None:
+    """Refuse a source that does not keep the records of a group together.
+
+    Other columns may stand between the groups in the key, as far as each belongs to one group only: a rank
+    that regions are ordered by, for example. That cannot be seen from here.
+    """
+    rest = iter(key)
+    for group in report.groups:
+        if group.name not in rest:  # looks on from the place of the group before
+            raise ReportError(
+                report.name,
+                f"group {group.name!r}: the source orders its records by {', '.join(map(repr, key))}; "
+                f"its key must begin with the groups: {', '.join(repr(one.name) for one in report.groups)}",
+            )
 
 
 def _factory(sink: OwnSink) -> Callable[[], StreamingConsumer[Record, Any, Any]]:
