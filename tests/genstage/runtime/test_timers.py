@@ -17,19 +17,39 @@ def timers():
     made.close(DEADLINE_S)
 
 
-def test_functions_are_called_when_they_are_due_the_earliest_first(timers):
+class Clock:
+    """A clock that is moved by hand."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    moved = Clock()
+    monkeypatch.setattr("genstage._runtime.timers.time", moved)
+    return moved
+
+
+def test_functions_are_called_when_they_are_due_the_earliest_first(timers, clock):
     called = queue.Queue()
-    for delay_s in (0.03, 0.01, 0.02):
+    for delay_s in (3, 1, 2, 4):
         timers.after(delay_s, lambda delay_s=delay_s: called.put(delay_s))
+    clock.now = 3.0
+    timers.after(0, lambda: called.put("now"))  # the clock is looked at
 
-    assert [called.get(timeout=DEADLINE_S) for _ in range(3)] == [0.01, 0.02, 0.03]
+    assert [called.get(timeout=DEADLINE_S) for _ in range(4)] == [1, 2, 3, "now"]
+    assert called.empty()
 
 
-def test_equally_due_ones_keep_their_order(timers, monkeypatch):
-    monkeypatch.setattr("genstage._runtime.timers.time.monotonic", lambda: 0.0)
+def test_equally_due_ones_keep_their_order(timers, clock):
     called = queue.Queue()
     for number in range(5):
-        timers.after(0, lambda number=number: called.put(number))
+        timers.after(1, lambda number=number: called.put(number))
+    clock.now = 1.0
+    timers.after(0, lambda: None)
 
     assert [called.get(timeout=DEADLINE_S) for _ in range(5)] == list(range(5))
 
