@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from typing import Any
 
@@ -49,7 +48,5 @@ def print_result(*results: Any) -> None:
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
         sys.stdout.flush()
     except OSError as error:
-        # Python itself flushes at the end, and would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise RunError(f"standard output: {error.strerror}") from error

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from renderers.cli.errors import Interrupted, say
 from renderers.cli.signals import Signals
+from renderers.cli.streams import give_up_broken_streams, set_up_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    _set_up_streams()
+    set_up_streams()
+    try:
+        return _run(arguments)
+    finally:
+        give_up_broken_streams()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         with Signals() as signals:
             # After the signals have been taken over, because it loads for a moment.
@@ -50,15 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(problem)
         return 2
     return code or 0
-
-
-def _set_up_streams() -> None:
-    # A closed one would be reopened as the next file that is opened, which could be an output.
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a title need not fit the terminal's encoding
 
 
 def _usage_problem(error: Exception) -> str | None:

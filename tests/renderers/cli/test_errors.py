@@ -63,7 +63,7 @@ def test_a_failed_stage_without_an_exception_tells_its_reason():
 
 
 def test_a_failed_run_without_a_failed_stage():
-    assert reason_of(PipelineError("sales", ())) == "pipeline 'sales': ended early"
+    assert reason_of(PipelineError("sales", ())) == "pipeline 'sales': was stopped"
 
 
 @pytest.mark.parametrize(

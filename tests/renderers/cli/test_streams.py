@@ -21,10 +21,18 @@ def gone():
     os.close(writing)
 
 
-def run(folder, *arguments, command=COMMAND, **streams):
+def run(folder, *arguments, command=COMMAND, env=None, **streams):
+    # Buffered as usual, whatever the tests run with: Python's own last flush must not fail either.
+    variables = {name: value for name, value in (env or os.environ).items() if name != "PYTHONUNBUFFERED"}
     usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.run(
-        [*command, *arguments], cwd=folder, text=True, timeout=60, check=False, **usual | streams
+        [*command, *arguments],
+        cwd=folder,
+        env=variables,
+        text=True,
+        timeout=60,
+        check=False,
+        **usual | streams,
     )
 
 
