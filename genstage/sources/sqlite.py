@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from genstage.errors import OptionError, SourceError
 from genstage.sources.ordering import behind, order_by, parse_key, quoted
-from genstage.sources.sqlite_errors import duplicate, explaining, one_line
+from genstage.sources.sqlite_errors import duplicate, explaining, one_line, unknown_parameter
+from genstage.sources.sqlite_parameters import Asked, Bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +57,8 @@ def sqlite(
         query: One SELECT (also WITH or VALUES). Its columns need different names.
         key: Names of the columns that order the records and tell them apart. ``"month desc"`` puts the
             largest value first. NULL is the smallest value.
-        parameters: A mapping for names such as ``:year`` in the query, a sequence for question marks.
+        parameters: A mapping for names such as ``:year`` in the query, each of which must be in it; a
+            sequence for question marks.
 
     Returns:
         A recipe; nothing is read yet, and no file is looked at.
@@ -168,7 +170,7 @@ class SqliteSource:
     def _names(self, connection: sqlite3.Connection) -> tuple[str, ...]:
         """Check the query and find the names of its columns, without running it."""
         # On its own first: as a subquery it could be wrong in ways that its author would not understand.
-        connection.execute(f"EXPLAIN {self.query}", self.parameters).close()
+        self._check_parameters(connection, f"EXPLAIN {self.query}")
         try:
             found = connection.execute(f"SELECT * FROM {self._nothing}", self.parameters)
         except sqlite3.OperationalError as error:
@@ -194,6 +196,17 @@ class SqliteSource:
                 )
         return names
 
+    def _check_parameters(self, connection: sqlite3.Connection, statement: str) -> None:
+        """Refuse values for names that a statement does not have: SQLite would take no notice of them."""
+        if not isinstance(self.parameters, Mapping):
+            connection.execute(statement, self.parameters).close()
+            return
+        asked = Asked(self.parameters)
+        connection.execute(statement, asked).close()
+        unknown = next((name for name in self.parameters if name not in asked.names), None)
+        if unknown is not None:
+            raise unknown_parameter(self.database, unknown, asked.names)
+
     @property
     def _nothing(self) -> str:
         """The query's columns without its rows: the inner limit keeps SQLite from preparing any of them."""
@@ -214,7 +227,7 @@ class SqliteSource:
 
     def _check_position(self, connection: sqlite3.Connection, after: Sequence[Any]) -> None:
         """Refuse a position that is not one record: the others would be lost."""
-        bound = _Bound(self.parameters)
+        bound = Bound(self.parameters)
         same = " AND ".join(
             f"{quoted(name)} IS {bound.bind(value)}" for name, value in zip(self.key, after, strict=True)
         )
@@ -223,7 +236,7 @@ class SqliteSource:
             raise duplicate(self.database, self.key, after)
 
     def _select(self, connection: sqlite3.Connection, after: Sequence[Any] | None) -> sqlite3.Cursor:
-        bound = _Bound(self.parameters)
+        bound = Bound(self.parameters)
         where = "" if after is None else f" WHERE {behind(self.order, after, bound.bind)}"
         return connection.execute(
             f"SELECT * FROM {self._table}{where} ORDER BY {order_by(self.order)}", bound.parameters
@@ -363,25 +376,3 @@ _COLLATIONS: dict[tuple[int, int], Callable[[Any], Any] | None] = {
     (1, 0): _lower,
     (0, 1): _stripped,
 }
-
-
-class _Bound:
-    """The query's parameters, followed by those of the predicate around it."""
-
-    def __init__(self, parameters: Mapping[str, Any] | tuple[Any, ...]) -> None:
-        self._named = dict(parameters) if isinstance(parameters, Mapping) else None
-        self._places = [] if isinstance(parameters, Mapping) else list(parameters)
-
-    def bind(self, value: Any) -> str:
-        """Add a value; returns its placeholder."""
-        if self._named is None:
-            self._places.append(value)
-            return "?"
-        name = f"genstage_after_{len(self._named)}"
-        self._named[name] = value
-        return f":{name}"
-
-    @property
-    def parameters(self) -> Mapping[str, Any] | Sequence[Any]:
-        """All of them."""
-        return self._places if self._named is None else self._named

@@ -11,7 +11,7 @@ from genstage.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["duplicate", "explaining", "one_line"]
+__all__ = ["duplicate", "explaining", "one_line", "unknown_parameter"]
 
 _LONGEST = 300  # characters of a line
 
@@ -30,6 +30,18 @@ def duplicate(database: str, key: Sequence[str], values: Sequence[Any]) -> Sourc
         f"the key does not tell records apart: two have {one_line(same)};"
         " add a column to it that differs, such as the primary key",
     )
+
+
+def unknown_parameter(database: str, name: str, known: Sequence[str]) -> SourceError:
+    """The error that says that there is a value for a name which the query does not have.
+
+    Args:
+        database: The file.
+        name: The name.
+        known: Those that the query has.
+    """
+    others = f"only {', '.join(f':{each}' for each in known)}" if known else "nor any other"
+    return SourceError(database, one_line(f"{_NO_FIT}: it has no :{name}, {others}"))
 
 
 @contextmanager
@@ -53,6 +65,8 @@ def explaining(database: str, connection: sqlite3.Connection | None = None) -> I
         raise SourceError(database, one_line(str(error))) from error
 
 
+_NO_FIT = "the parameters do not fit the query"
+_NAMELESS = "they have names, but it has a question mark: write :NAME instead"
 _WAL = "cannot be opened: in WAL mode its folder must be writable"
 _ANSWERS = {
     sqlite3.SQLITE_BUSY: "is locked: another program is writing to it; try again when that has ended",
@@ -81,8 +95,8 @@ def _explained(error: Exception, connection: sqlite3.Connection | None) -> str:
         return f"the query fails: {text}; there are {there}"
     if code == sqlite3.SQLITE_ERROR:
         return f"the query fails: {text}"
-    if "bind" in text:
-        return f"the parameters do not fit the query: {text}"
+    if "bind" in text.lower():
+        return f"{_NO_FIT}: {_NAMELESS if 'has no name' in text else text}"
     if "one statement" in text:
         return "the query must be one SELECT and nothing else"
     return f"cannot be read: {text}"

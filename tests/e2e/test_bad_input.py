@@ -158,6 +158,14 @@ def everything(folder):
             ["--query", "SELECT * FROM sales WHERE id > :least"],
             "--source: sales.sqlite: the parameters do not fit",
         ),
+        (
+            ["--param", "least=1"],
+            "--source: sales.sqlite: the parameters do not fit the query: it has no :least, nor any other",
+        ),
+        (
+            ["--query", "SELECT * FROM sales WHERE id > ?", "--param", "least=1"],
+            "--source: sales.sqlite: the parameters do not fit the query: they have names, but it has a ",
+        ),
         (["--query", ""], "--source: sales.sqlite: "),
         (
             ["--key", "city,number"],

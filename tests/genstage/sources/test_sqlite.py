@@ -126,7 +126,7 @@ def test_rows_come_in_the_order_of_the_key(make_database):
 @pytest.mark.parametrize(
     ("query", "parameters", "ids"),
     [
-        ("SELECT id FROM lines WHERE amount > :least -- rather many", {"least": 45, "unused": 1}, [5, 6, 7]),
+        ("SELECT id FROM lines WHERE amount > :least -- rather many", {"least": 45}, [5, 6, 7]),
         ("SELECT id FROM lines WHERE amount > ? AND amount < ?;", [45, 65], [5, 6]),
         ("WITH some AS (SELECT id FROM lines) SELECT * FROM some WHERE id > ?", (5,), [6, 7]),
         ("VALUES (3), (1), (2)", None, [1, 2, 3]),
@@ -572,6 +572,15 @@ def test_a_query_that_fails_while_it_runs(make_database):
     ("query", "parameters", "expected"),
     [
         ("SELECT :id AS id", {"ib": 1}, "You did not supply a value for binding parameter :id."),
+        ("SELECT 1 AS id", {"id": 1}, "it has no :id, nor any other"),
+        (
+            "SELECT ':no' AS id, :b AS b, $a AS a, @b -- :no",
+            {"a": 1, "b": 2, "no": 3},
+            "it has no :no, only :b, :a",
+        ),
+        ("SELECT ? AS id", {"id": 1}, "they have names, but it has a question mark: write :NAME"),
+        ("SELECT ? AS id", {}, "they have names, but it has a question mark: write :NAME instead"),
+        ("SELECT 1 AS id", [1], "Incorrect number of bindings"),
         ("SELECT ? AS id", [], "Incorrect number of bindings"),
         ("SELECT ? AS id", [1, 2], "Incorrect number of bindings"),
         ("SELECT ? AS id", [[1]], "Error binding parameter 1: type 'list'"),
