@@ -22,7 +22,11 @@ __all__ = ["Driver"]
 
 _numbers = count(1)  # of subscriptions and watches: unique in the process, so in every runtime too
 
-_LEVELS = {"stopping_after_cancel": logging.DEBUG, "discarded": logging.WARNING}
+_LEVELS = {
+    "stopping_after_cancel": logging.DEBUG,
+    "discarded": logging.WARNING,
+    "demand_above_max": logging.WARNING,
+}
 """What is not an error of the user's program; the rest of the core's reports is."""
 
 

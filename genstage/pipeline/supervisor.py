@@ -265,9 +265,7 @@ class RunSupervisor(Generic[R]):
         self.state = "starting"
         nodes = self._graph.consumers_first()
         specs = [ChildSpec(node.name, make_core(node.factory, node.name), node.blocking) for node in nodes]
-        # Consumers subscribe before the stage they subscribe to does, so that nobody misses the beginning.
-        rank = {node.name: place for place, node in enumerate(nodes)}
-        self._edges = sorted(self._graph.edges, key=lambda edge: -rank[edge.producer])
+        self._edges = list(reversed(self._graph.edges))
         self._working = set(self._graph.sinks())
         self._enough = False
         self._group = Group(self._port, specs, shutdown_s=self._shutdown_s)

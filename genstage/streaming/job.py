@@ -13,8 +13,10 @@ from genstage._core.checks import check_count
 from genstage.errors import OptionError
 from genstage.monitoring import MemoryMonitor
 from genstage.pipeline import Edge, Graph, Node, Pipeline
+from genstage.streaming.files import check_file_name, check_final
+from genstage.streaming.folder import RunFolder
 from genstage.streaming.loader import Loader
-from genstage.streaming.output import Fence, FileOutput, RunFolder, check_file_name, check_final
+from genstage.streaming.output import Fence, FileOutput
 from genstage.streaming.sink import Sink
 from genstage.streaming.transform import TransformStage
 
@@ -227,7 +229,6 @@ class _StreamJob:
         attempt, plan = self._attempt, self._plan
         names = [sink.name for sink in plan.sinks]
         self._folder.publish({name: attempt.files[name] for name in names})
-        attempt.end()
         self._folder.remove()
         seconds = self._clock() - self._begun
         records = self.records()

@@ -538,6 +538,36 @@ def test_a_publication_that_fails_without_its_supervisor_is_abandoned(line, gate
     assert expected_errors
 
 
+def test_what_fails_while_the_others_are_stopped_is_told_too(line, gate, expected_errors):
+    reached = threading.Event()
+
+    def fail_second(moment):
+        if moment == "init":
+            return
+        reached.set()
+        gate.wait(DEADLINE_S)
+        raise ValueError("second")
+
+    line.traps["right"] = fail_second
+
+    def fail_first(moment):
+        if moment == "init":
+            return
+        reached.wait(DEADLINE_S)
+        raise ValueError("first")
+
+    line.traps["left"] = fail_first
+
+    run = pipeline(line).run()
+    until(lambda: run.statistics().state == "stopping")
+    gate.set()
+    with pytest.raises(PipelineError) as caught:
+        run.wait(DEADLINE_S)
+
+    assert [str(failure.exception) for failure in caught.value.failures] == ["first", "second"]
+    assert expected_errors
+
+
 def test_equal_failures_are_all_told(line):
     begun, runs = threading.Event(), []
 

@@ -168,6 +168,25 @@ def test_a_stage_killed_at_any_moment_does_not_change_the_bytes(make_stream, out
     assert files(out) == ["a.txt", "b.txt", "lines.extra"]
 
 
+def test_a_killed_sink_that_is_not_replaced_leaves_nothing_open_and_nothing_behind(make_stream, out):
+    reached, gate = threading.Event(), threading.Event()
+
+    def trap(moment):
+        if moment == 60:
+            reached.set()
+            gate.wait(DEADLINE_S)
+
+    with make_stream(ListSource(95), {"a": Lines(), "b": Lines(trap)}, max_restarts=0).run() as run:
+        assert reached.wait(DEADLINE_S)
+        run._engine.kill(run._supervisor._group.children["b"], Killed())
+        with pytest.raises(PipelineError) as caught:
+            run.wait(DEADLINE_S)
+        gate.set()
+
+    assert [failure.reason for failure in caught.value.failures] == [Killed()]
+    assert not out.exists()
+
+
 def test_a_sink_that_was_given_up_writes_no_more(make_stream, out):
     reached, gate, later = threading.Event(), threading.Event(), threading.Event()
     refused = []
