@@ -77,6 +77,15 @@ class Interrupted(BaseException):
         """What is said about it."""
         return f"stopped by {self.name}: no output was written"
 
+    def last_line(self, leaves: str) -> str:
+        """What is said where it is the second one and ends the command at once.
+
+        Args:
+            leaves: What may be left behind, which the next run removes; empty if that is not known.
+        """
+        left = f"{leaves} may be left, the next run removes it" if leaves else "unfinished files may be left"
+        return f"broken off by {self.name}: {left}"
+
     @property
     def exit_code(self) -> int:
         """What a shell would show for a process that the signal had killed."""
@@ -125,21 +134,30 @@ def refusal(error: GenstageError, *, report: str) -> InputError:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a run failed, in one line: the first stage that failed and what its exception says."""
-    if isinstance(error, PipelineError) and error.failures:
-        first = error.failures[0]
-        cause = first.exception
-        return f"{first.stage}: {first.reason if cause is None else described(cause)}"
-    return described(error)
+    """Why a run failed, in one line: what the exception of the first stage that failed says.
+
+    The stage itself is named only where the text was not written to be read alone.
+    """
+    if not isinstance(error, PipelineError) or not error.failures:
+        return described(error)
+    first = error.failures[0]
+    cause = first.exception
+    if cause is None:
+        return f"{first.stage}: {first.reason}"
+    return described(cause) if _speaks_for_itself(cause) else f"{first.stage}: {described(cause)}"
 
 
 def described(error: BaseException) -> str:
     """What an exception says; its class is left out where the text was written to be read alone."""
     text = one_line(str(error))
-    if isinstance(error, GenstageError) and text:
+    if _speaks_for_itself(error):
         return text
     name = type(error).__name__
     return f"{name}: {text}" if text else name
+
+
+def _speaks_for_itself(error: BaseException) -> bool:
+    return isinstance(error, GenstageError) and bool(str(error))
 
 
 def say(line: str) -> None:

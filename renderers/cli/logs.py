@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LogFormat", "LogLevel", "logging_to"]
 
 _ROOTS = ("genstage", "renderers")
+_STAGES = "genstage.runtime"  # tells that a stage has failed
 
 
 class LogFormat(StrEnum):
@@ -53,8 +54,8 @@ def logging_to(console: StreamConsole, log_format: LogFormat, level: LogLevel) -
         log_format: Lines to read, or one JSON object a line.
         level: Records below it are not written.
     """
-    stacks = log_format is LogFormat.JSON or level is LogLevel.DEBUG
-    handler = _ConsoleHandler(console, all_stacks=stacks)
+    everything = log_format is LogFormat.JSON or level is LogLevel.DEBUG
+    handler = _ConsoleHandler(console, everything=everything)
     handler.setFormatter(_formatter(log_format))
     loggers = [logging.getLogger(name) for name in _ROOTS]
     before = [(logger.level, logger.propagate) for logger in loggers]
@@ -76,28 +77,36 @@ class _ConsoleHandler(logging.Handler):
 
     Args:
         console: Where to.
-        all_stacks: Whether to show the stack of each exception. An error of the package says itself what is
-            wrong, so a person needs its stack only to look into details.
+        everything: Whether to show the stack of each exception. An error of the package says itself what is
+            wrong, so a person needs its stack only to look into details; and that a stage has failed with one
+            need not be told here at all, because the command ends by saying it.
     """
 
-    def __init__(self, console: StreamConsole, *, all_stacks: bool) -> None:
+    def __init__(self, console: StreamConsole, *, everything: bool) -> None:
         super().__init__()
         self._console = console
-        self._all_stacks = all_stacks
+        self._everything = everything
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            shown = record if self._all_stacks else _without_stack(record)
+            shown = record if self._everything else _for_people(record)
+            if shown is None:
+                return
             self._console.out(self.format(shown), highlight=False)
         except Exception:  # noqa: BLE001 - a line that cannot be made or written must not end the run
             self.handleError(record)
 
 
-def _without_stack(record: logging.LogRecord) -> logging.LogRecord:
-    """The record with what the exception says instead of its stack, if it is an error of the package."""
+def _for_people(record: logging.LogRecord) -> logging.LogRecord | None:
+    """The record with what the exception says instead of its stack, if it is an error of the package.
+
+    ``None`` for what is told elsewhere.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, GenstageError):
         return record
+    if record.name == _STAGES:
+        return None
     shown = copy.copy(record)  # others may handle it, too
     shown.exc_info, shown.exc_text = None, None
     shown.error = str(error)

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from renderers.cli.console import StreamConsole
 
-__all__ = ["Bar", "Lines", "Show", "showing_progress"]
+__all__ = ["STOPPING", "Bar", "Lines", "Show", "showing_progress"]
+
+STOPPING = "stopping"
+"""The activity of what will come to nothing."""
 
 _EVERY_S = 5.0  # between two log lines
 _REFRESH_S = 0.1
 _WIDE = 72  # columns of a terminal on which all of the bar has room
+_HALF = 48  # columns on which it has room without the rate
 
 
 class Show(Protocol):
@@ -70,7 +74,12 @@ class Lines:
         self._activity = ""
 
     def __call__(self, activity: str, done: int, total: int | None) -> None:
-        """Write a line if it is time for one, or something else is being done."""
+        """Write a line if it is time for one, or something else is being done.
+
+        That it is being stopped is told by what stops it, and by the last line of all.
+        """
+        if activity == STOPPING:
+            return
         now = self._clock()
         if activity == self._activity and now - self._last < _EVERY_S:
             return
@@ -91,17 +100,22 @@ class Bar:
         self._clock = clock
         self._start = clock()
         self._last = float("-inf")
+        self._activity = ""
         self._progress = Progress(
             *_columns(console.width), console=console, auto_refresh=False, transient=True, expand=False
         )
         self._task: TaskID | None = None
+        self._gone = False
 
     def __call__(self, activity: str, done: int, total: int | None) -> None:
-        """Draw it, at most ten times a second; once nobody can see it any more, never."""
+        """Draw it, at most ten times a second and when the activity changes.
+
+        Once nobody can see it any more, never.
+        """
         now = self._clock()
-        if now - self._last < _REFRESH_S:
+        if self._gone or (activity == self._activity and now - self._last < _REFRESH_S):
             return
-        self._last = now
+        self._last, self._activity = now, activity
         count, rate = _facts(done, total, now - self._start)
         try:
             if self._task is None:
@@ -113,7 +127,7 @@ class Bar:
             )
             self._progress.refresh()
         except OSError:  # the terminal has gone; the run goes on
-            self._last = float("inf")
+            self._gone = True
 
     def close(self) -> None:
         """Remove the bar."""
@@ -129,8 +143,10 @@ def _columns(width: int) -> list[ProgressColumn]:
         TextColumn(text, table_column=Column(no_wrap=True))
         for text in ("{task.description}", "{task.fields[count]}", "{task.fields[rate]}")
     )
-    if width < _WIDE:
+    if width < _HALF:
         return [activity, count]
+    if width < _WIDE:
+        return [activity, BarColumn(bar_width=width - 40), count]
     return [activity, BarColumn(bar_width=min(40, width - 60)), count, rate]
 
 

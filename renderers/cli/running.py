@@ -9,12 +9,13 @@ from genstage.errors import GenstageError
 from genstage.logger import get_logger
 from renderers import render
 from renderers.cli.errors import Interrupted, RunError, reason_of, refusal
+from renderers.cli.progress import STOPPING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from genstage.pipeline import Run
+    from genstage.pipeline import PipelineStatistics, Run
     from genstage.sources import Source
     from renderers import Report, Summary
     from renderers.cli.progress import Show
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["run_report"]
 
 _GLANCE_S = 0.1  # between two looks at the statistics
-_ACTIVITIES = {"finalizing": "finishing", "publishing": "publishing"}
 
 _log = get_logger("renderers.cli.running")
 
@@ -55,6 +55,7 @@ def run_report(
         Interrupted: A signal ended it; no final file was written.
     """
     signals.hold()
+    signals.leaves = f"{out / f'.{report.name}.run'}/"
     with ExitStack() as stack:
         try:
             run = stack.enter_context(render(report, source, out=out, formats=formats).run())
@@ -71,13 +72,27 @@ def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
                 return run.wait(timeout_s=_GLANCE_S)
         except TimeoutError:
             statistics = run.statistics()
-            activity = _ACTIVITIES.get(statistics.state, "reading")
-            show(activity, statistics.records, statistics.expected)
+            show(_activity(statistics), statistics.records, statistics.expected)
         except GenstageError as error:
             raise RunError(reason_of(error)) from error
         except Interrupted as interrupted:
             _log.info("stopping", signal=interrupted.name)
+            statistics = run.statistics()
+            show(STOPPING, statistics.records, statistics.expected)
             run.stop()
             if run.statistics().state == "completed":  # it came too late: the outputs are whole
                 return run.wait()
             raise
+
+
+def _activity(statistics: PipelineStatistics) -> str:
+    """What a run is doing, for a person; records count when they have reached every output."""
+    match statistics.state:
+        case "finalizing" if statistics.records != statistics.expected:
+            return "writing"  # all is read, but some outputs are behind
+        case "finalizing" | "publishing":
+            return "finishing"
+        case "stopping" | "abandoning" | "failed" | "cancelled":
+            return STOPPING
+        case _:
+            return "reading"

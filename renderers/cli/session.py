@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from renderers.cli.signals import Signals
 
 __all__ = ["Session", "session"]
+
+_CLEAR = "\r\x1b[2K"  # takes the line away on which the cursor stands
 
 _log = get_logger("renderers.cli")
 
@@ -56,6 +60,7 @@ def session(
     """
     console = StreamConsole(stderr=True, highlight=False)
     live = log_format is LogFormat.TEXT and sys.stderr.isatty() and console.is_interactive
+    signals.last_words = partial(_last_words, log_format=log_format, live=live)
     with logging_to(console, log_format, LogLevel.DEBUG if verbose else log_level):
         try:
             yield Session(console, live, signals)
@@ -75,3 +80,11 @@ def session(
         else:
             say(line)
         raise typer.Exit(code)
+
+
+def _last_words(interrupted: Interrupted, leaves: str, *, log_format: LogFormat, live: bool) -> str:
+    """What is said when a second signal ends the command: in the log's format, in place of a bar."""
+    line = one_line(interrupted.last_line(leaves))
+    if log_format is LogFormat.JSON:
+        return f"{json.dumps({'event': line, 'level': 'error', 'exit_code': interrupted.exit_code})}\n"
+    return f"{_CLEAR if live else ''}genstage: {line}\n"

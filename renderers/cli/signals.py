@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -22,7 +24,13 @@ class Signals:
     """Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP while it is entered, in the main thread.
 
     The first raises :class:`Interrupted`, or is only noted after :meth:`hold`; the second ends the process
-    without further ado. A signal that the process was started to ignore (``nohup``) stays ignored.
+    without further ado, but says so. A signal that the process was started to ignore (``nohup``) stays
+    ignored.
+
+    Attributes:
+        received: The first signal, if one has come.
+        leaves: What an end at once may leave behind, which the next run removes.
+        last_words: Makes what is said then: from the signal and ``leaves``, without a lock.
 
     Example:
         >>> with Signals() as signals:
@@ -32,6 +40,8 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self.leaves = ""
+        self.last_words: Callable[[Interrupted, str], str] = _last_words
         self._held = False
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
@@ -69,7 +79,23 @@ class Signals:
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:
-            os._exit(128 + number)  # the user has lost patience: no clean-up, and nothing that could hang
+            # The user has lost patience: no clean-up, and nothing that could hang.
+            _write_at_once(self.last_words(Interrupted(number), self.leaves))
+            os._exit(128 + number)
         self.received = number
         if not self._held:
             raise Interrupted(number)
+
+
+def _last_words(interrupted: Interrupted, leaves: str) -> str:
+    return f"genstage: {interrupted.last_line(leaves)}\n"
+
+
+def _write_at_once(text: str) -> None:
+    """Write to standard error past Python's buffers and locks, which the moment may hold; if it has room."""
+    try:
+        descriptor = sys.stderr.fileno()
+        if select.select([], [descriptor], [], 0)[1]:
+            os.write(descriptor, text.encode(errors="backslashreplace"))
+    except (OSError, ValueError):
+        return  # nobody listens; the exit code says it

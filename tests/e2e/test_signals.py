@@ -6,6 +6,8 @@ import time
 import psutil
 import pytest
 
+from renderers.registry import FORMATS
+
 SECONDS = 12.0
 """A clean stop takes at most this: the stages have five seconds, and the machine may be busy."""
 
@@ -49,7 +51,7 @@ SLOW_PUBLICATION = """\
 import time
 from pathlib import Path
 
-from genstage.streaming.output import RunFolder
+from genstage.streaming.folder import RunFolder
 from renderers.demo import KEY, QUERY, REPORT
 
 publish = RunFolder.publish
@@ -125,9 +127,10 @@ def test_before_the_first_record(tmp_path, command, out):
     check_clean_stop(running, stop(running), out)
 
 
-def written(out, *names):
-    """Whether some parts of a run have bytes."""
-    parts = [out / ".report.run" / "parts" / name for name in names]
+def written(out, **names):
+    """Whether some parts of a run of all formats have bytes: format → part."""
+    sinks = out / ".report.run" / "parts" / "0"  # of the first attempt
+    parts = [sinks / str(FORMATS.index(name)) / part for name, part in names.items()]
     return all(part.exists() and part.stat().st_size for part in parts)
 
 
@@ -136,7 +139,7 @@ def written(out, *names):
 )
 def test_in_the_middle(command, out, number, code):
     running = command("demo", "--rows", "20000")
-    running.wait_until(lambda: written(out, "html/main", "json/main", "pdf/scratch/pages"))
+    running.wait_until(lambda: written(out, html="main", json="main", pdf="scratch/pages"))
     stopped = stop(running, number)
     assert stopped[0], "the typesetter runs"
     check_clean_stop(running, stopped, out, code=code, name=number.name, there={"sample.sqlite"})
@@ -144,7 +147,7 @@ def test_in_the_middle(command, out, number, code):
 
 def test_when_all_records_are_read(command, out):
     running = command("demo", "--rows", "5000")
-    running.wait_for("finishing")
+    running.wait_for("info writing")
     check_clean_stop(running, stop(running), out, there={"sample.sqlite"})
 
 
@@ -192,7 +195,12 @@ def test_the_second_ends_at_once(out, slow_join):
     slow_join.wait_for("stopping  signal=SIGINT")
     slow_join.popen.send_signal(signal.SIGINT)
     since = time.monotonic()
-    assert slow_join.end()[0] == 130
+    code, said, told = slow_join.end()
+    assert (code, said) == (130, "")
+    assert told.splitlines()[-1] == (
+        "genstage: broken off by SIGINT: out/.report.run/ may be left, the next run removes it"
+    )
+    assert (out / ".report.run").exists()
     assert time.monotonic() - since < 4.0  # the stages alone would have five seconds
     finals = {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()}
     assert finals == OLD

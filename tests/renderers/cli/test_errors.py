@@ -58,6 +58,13 @@ def test_a_failed_run_tells_its_first_stage_and_what_that_said():
     assert reason_of(PipelineError("sales", failures)) == "pdf: ValueError: bad value"
 
 
+def test_a_text_that_is_meant_to_be_read_alone_needs_no_stage():
+    failures = (StageFailure("html", "crash", OutputError("out/x.html", "No space left on device")),)
+    assert reason_of(PipelineError("sales", failures)) == "output out/x.html: No space left on device"
+    failures = (StageFailure("html", "crash", GenstageError()),)
+    assert reason_of(PipelineError("sales", failures)) == "html: GenstageError"
+
+
 def test_a_failed_stage_without_an_exception_tells_its_reason():
     assert reason_of(PipelineError("sales", (StageFailure("pdf", "killed"),))) == "pdf: killed"
 
@@ -80,6 +87,14 @@ def test_a_failed_run_without_a_failed_stage():
 )
 def test_an_exception_in_one_line(error, text):
     assert described(error) == text
+
+
+def test_the_last_line_tells_what_may_be_left():
+    interrupted = Interrupted(signal.SIGINT)
+    assert interrupted.last_line("out/.sales.run/") == (
+        "broken off by SIGINT: out/.sales.run/ may be left, the next run removes it"
+    )
+    assert interrupted.last_line("") == "broken off by SIGINT: unfinished files may be left"
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,28 @@ def test_an_error_of_the_package_needs_no_stack(stream, console, log_format, lev
     with pytest.raises(OutputError) as info:
         raise OutputError("out/x", "No space left on device")
     with logging_to(console, LogFormat(log_format), LogLevel(level)):
-        get_logger("genstage.runtime", stage="html").error("stage failed", exc_info=info.value)
+        get_logger("genstage.example", stage="html").error("late", exc_info=info.value)
     assert ("Traceback" in stream.getvalue()) == stack
     if not stack:
-        line = 'stage failed  stage=html error="output out/x: No space left on device"'
-        assert text_lines(stream) == [f"TIME error genstage.runtime: {line}"]
+        line = 'late  stage=html error="output out/x: No space left on device"'
+        assert text_lines(stream) == [f"TIME error genstage.example: {line}"]
+
+
+@pytest.mark.usefixtures("expected_errors")
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ((LogFormat.TEXT, LogLevel.INFO), OutputError("out/x", "No space left on device"), False),
+        ((LogFormat.TEXT, LogLevel.INFO), ValueError("why"), True),
+        ((LogFormat.TEXT, LogLevel.DEBUG), OutputError("out/x", "No space left on device"), True),
+        ((LogFormat.JSON, LogLevel.INFO), OutputError("out/x", "No space left on device"), True),
+    ],
+)
+def test_that_a_stage_failed_is_told_where_the_last_line_does_not(stream, console, options, error, told):
+    with logging_to(console, *options):
+        get_logger("genstage.runtime", stage="html").error("stage failed", exc_info=error)
+    assert ("stage failed" in stream.getvalue()) == told
+    assert (type(error).__name__ in stream.getvalue()) == told
 
 
 @pytest.mark.usefixtures("expected_errors")

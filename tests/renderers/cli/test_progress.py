@@ -75,10 +75,22 @@ def test_lines_tell_no_total_that_is_not_known(caplog, clock):
     assert events(caplog) == [("reading", 7, 0.0, None)]
 
 
+def test_lines_leave_it_to_others_to_tell_that_all_is_being_stopped(caplog, clock):
+    caplog.set_level(logging.INFO)
+    lines = Lines(clock)
+    lines("reading", 7, 10)
+    clock.now += 6.0
+    lines("stopping", 7, 10)
+    assert events(caplog) == [("reading", 7, 0.0, 10)]
+
+
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
         (100, "reading ━━━━━━━━━━━━━━━━━━━━ 2,500 of 10,000 2,500/s, 3 s left"),
+        (60, "reading ━━━━━━━━━━━━━━━━━━━━ 2,500 of 10,000"),
+        (48, "reading ━━━━━━━━ 2,500 of 10,000"),
+        (47, "reading 2,500 of 10,000"),
         (40, "reading 2,500 of 10,000"),
         (24, "reading 2,500 of 10,000"),
     ],
@@ -93,9 +105,21 @@ def test_the_bar_is_one_line_on_any_terminal(clock, width, expected):
     assert line.replace("╺", "━").replace("╸", "━").replace("━" * 40, "━" * 20) == expected
 
 
+@pytest.mark.parametrize("width", range(39, 120))
+def test_the_longest_texts_have_room(clock, width):
+    stream = Terminal()
+    bar = Bar(StreamConsole(file=stream, width=width, force_terminal=True), clock)
+    clock.now += 100.0
+    bar("creating sample", 1_000_000, 1_000_000)
+    line = last_line(stream)
+    bar.close()
+    assert line.startswith("creating sample ")
+    assert "1,000,000 of 1,000,000" in line
+
+
 def test_the_bar_shows_what_is_done_without_a_total(clock):
     stream = Terminal()
-    bar = Bar(StreamConsole(file=stream, width=60, force_terminal=True), clock)
+    bar = Bar(StreamConsole(file=stream, width=40, force_terminal=True), clock)
     clock.now += 1.0
     bar("creating sample", 2500, None)
     line = last_line(stream)
@@ -105,7 +129,7 @@ def test_the_bar_shows_what_is_done_without_a_total(clock):
 
 def test_the_bar_is_drawn_at_most_ten_times_a_second(clock):
     stream = Terminal()
-    bar = Bar(StreamConsole(file=stream, width=60, force_terminal=True), clock)
+    bar = Bar(StreamConsole(file=stream, width=40, force_terminal=True), clock)
     bar("reading", 1, 10)
     drawn = stream.getvalue()
     clock.now += 0.05
@@ -117,9 +141,18 @@ def test_the_bar_is_drawn_at_most_ten_times_a_second(clock):
     bar.close()
 
 
+def test_the_bar_is_drawn_at_once_when_something_else_is_done(clock):
+    stream = Terminal()
+    bar = Bar(StreamConsole(file=stream, width=40, force_terminal=True), clock)
+    bar("reading", 1, 10)
+    bar("stopping", 1, 10)
+    assert last_line(stream) == "stopping 1 of 10"
+    bar.close()
+
+
 def test_the_cursor_stays_visible(clock):
     stream = Terminal()
-    bar = Bar(StreamConsole(file=stream, width=60, force_terminal=True), clock)
+    bar = Bar(StreamConsole(file=stream, width=40, force_terminal=True), clock)
     bar("reading", 1, 10)
     shown, hidden = stream.getvalue().rfind("\x1b[?25h"), stream.getvalue().rfind("\x1b[?25l")
     bar.close()
@@ -132,7 +165,7 @@ def test_a_terminal_that_has_gone_ends_nothing(clock, error):
         def write(self, _):
             raise error
 
-    bar = Bar(StreamConsole(file=Gone(), width=60, force_terminal=True), clock)
+    bar = Bar(StreamConsole(file=Gone(), width=40, force_terminal=True), clock)
     for done in range(3):
         bar("reading", done, 10)
         clock.now += 1.0
@@ -146,7 +179,7 @@ def test_off_a_terminal_there_are_lines():
 
 def test_on_a_terminal_there_is_a_bar_and_it_goes():
     stream = Terminal()
-    with showing_progress(StreamConsole(file=stream, width=60, force_terminal=True), live=True) as show:
+    with showing_progress(StreamConsole(file=stream, width=40, force_terminal=True), live=True) as show:
         show("reading", 1, 10)
         assert last_line(stream) == "reading 1 of 10"
     assert last_line(stream) == ""

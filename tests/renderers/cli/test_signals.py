@@ -1,5 +1,8 @@
+import io
 import os
+import select
 import signal
+import sys
 
 import pytest
 
@@ -76,14 +79,36 @@ def test_after_waiting_signals_are_held_again():
         assert signals.received == signal.SIGTERM
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_second_signal_ends_at_once(number, code):
+def break_off(number, leaves=""):
+    """Send two signals; returns the exit code."""
     with Signals() as signals:
         signals.hold()
+        signals.leaves = leaves
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(HardEndError) as caught:
             signal.raise_signal(number)
-    assert caught.value.args == (code,)
+    return caught.value.args[0]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_ends_at_once_and_says_so(capfd, number, code):
+    assert break_off(number, "out/.sales.run/") == code
+    line = Interrupted(number).last_line("out/.sales.run/")
+    assert capfd.readouterr().err == f"genstage: {line}\n"
+
+
+def test_the_end_at_once_waits_for_no_reader(monkeypatch):
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as full:
+        while select.select([], [writing], [], 0)[1]:
+            os.write(writing, b"x" * 4096)
+        monkeypatch.setattr(sys, "stderr", full)
+        assert break_off(signal.SIGINT) == 130
+
+
+def test_the_end_at_once_needs_no_standard_error(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert break_off(signal.SIGINT) == 130
 
 
 def test_the_handlers_of_before_come_back():
