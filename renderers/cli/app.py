@@ -45,6 +45,12 @@ text) and KEY (a list of column names), or is given by --query and --key, which 
 ORDER BY: the records come in the order of the key, which begins with the columns of the report's groups.
 
 \b
+Formats of columns: text, integer, decimal[:PLACES], percent[:PLACES], currency:CODE,
+  date[:short|:medium|:long], month
+Totals of columns: sum_of, average_of, count_of, min_of, max_of
+A complete definition: docs/how-to/report-definition.md
+
+\b
 Examples:
   genstage report --source sqlite:///shop.sqlite --report reports:SALES
   genstage report --source sqlite:////data/shop.sqlite --report sales.py:SALES \\

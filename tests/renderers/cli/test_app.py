@@ -5,10 +5,13 @@ import re
 import signal
 import sqlite3
 import sys
+from typing import get_args
 
 import pytest
 
 from renderers.cli import main
+from renderers.model.report import Function
+from renderers.model.specs import Kind
 
 REPORTS = """\
 from renderers import Column, Group, Report, sum_of
@@ -169,6 +172,16 @@ def test_a_signal_before_the_command_has_begun(monkeypatch, capsys):
     monkeypatch.setattr("typer.main.get_command", interrupted)
     assert main(["demo"]) == 143
     assert capsys.readouterr().err == "genstage: stopped by SIGTERM: no output was written\n"
+
+
+def test_the_help_of_report_names_all_formats_and_totals(capsys):
+    assert main(["report", "--help"]) == 0
+    told = capsys.readouterr().out
+    formats, totals = re.search(
+        r"Formats of columns: (.*?)\n *Totals of columns: (.*?)\n", told, re.DOTALL
+    ).groups()
+    assert [re.match("[a-z]+", text)[0] for text in re.split(r",\s+", formats)] == list(get_args(Kind))
+    assert set(totals.split(", ")) == {f"{function}_of" for function in get_args(Function)}
 
 
 def test_without_a_command_help_goes_to_standard_error(capsys):
