@@ -24,7 +24,7 @@ _RIGHT_TO_LEFT = (
 )
 _FOREIGN = {
     "ltr": re.compile(f"[{_RIGHT_TO_LEFT}]"),
-    "rtl": re.compile(f"[^\x00-@[-`{{-\xbf\u2000-\u2bff{_RIGHT_TO_LEFT}]"),
+    "rtl": re.compile(f"[^\x00-/:-@[-`{{-\xbf\u2000-\u2bff{_RIGHT_TO_LEFT}]"),
 }
 _UNFIT_BETWEEN = re.compile(f"[^{_BETWEEN}{_FIT}]")
 

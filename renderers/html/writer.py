@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from renderers.html.page import template
 from renderers.html.text import escaped_column, isolated
+from renderers.model.direction import marked_figures
 from renderers.model.specs import parse_spec
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class _Kind:
     """The rows of one band and level: their skeleton, and which texts go into it.
 
     Group headers, footers and the line of totals begin with a label. Only the group's value in it is data; it
-    is isolated from the words around it, so that its writing direction stays its own.
+    is isolated from the words around it, so that its writing direction stays its own. On a page from right to
+    left, figures get the marks that keep them readable there.
     """
 
     def __init__(self, layout: Layout, band: Band, level: int) -> None:
@@ -80,8 +82,11 @@ class _Kind:
         self._shared = self._labelled and not span
         self._first = 1 if self._shared else span
         columns = layout.columns[self._first :]
-        self._foreign = [parse_spec(column.format.spec).kind == "text" for column in columns]
+        specs = [parse_spec(column.format.spec) for column in layout.columns]
+        self._foreign = [spec.kind == "text" for spec in specs[self._first :]]
         self._direction = layout.direction
+        marked = layout.direction == "rtl"
+        self._marked = [marked and spec.is_figure for spec in specs]
         line = template("row.html").render(
             band=band, level=level, span=span, label=[_MARK] * 3, texts=[_MARK] * len(columns)
         )
@@ -94,9 +99,11 @@ class _Kind:
         if self._labelled:
             labels = zip(*(self._parts(block) for block in blocks), strict=True)
             columns += map(escaped_column, labels)
-        texts = zip(*(block.texts[self._first :] for block in blocks), strict=True)
-        for column, foreign in zip(texts, self._foreign, strict=False):  # a header has no texts
-            escaped = escaped_column(list(chain.from_iterable(column)))
+        found = zip(*(block.texts[self._first :] for block in blocks), strict=True)
+        # A header has no texts.
+        for column, foreign, marked in zip(found, self._foreign, self._marked[self._first :], strict=False):
+            texts = list(chain.from_iterable(column))
+            escaped = escaped_column(marked_figures(texts) if marked else texts)
             columns.append(isolated(escaped, self._direction) if foreign else escaped)
         return map(self._fill, *columns)
 
@@ -104,6 +111,8 @@ class _Kind:
         """What stands before the group's value, the value, and what stands after it."""
         label = block.label
         figure = block.texts[0][0].removeprefix(label) if self._shared else ""
+        if self._marked[0]:
+            (figure,) = marked_figures([figure])
         stop = len(label) - len(self._after)
         if label.startswith(self._before) and label.endswith(self._after) and len(self._before) <= stop:
             return self._before, label[len(self._before) : stop], self._after + figure

@@ -247,6 +247,49 @@ def test_a_line_feed_is_seen_and_text_of_the_other_direction_is_not_mixed_up(mak
     assert browser.run(f"{ROWS}.slice(2).map({edge})") == [True, False]  # where the exclamation mark stands
 
 
+def test_a_row_of_nothing_is_as_high_as_any_other(make_html, browser):
+    columns = [Column("a"), Column("day", format="date"), Column("sum", format="currency:EUR")]
+    records = [("x", "2024-01-01", 1), (None, None, None), ("", None, None), (None, None, 2)]
+    made = make_html(Report("empty", columns=columns), records, names=("a", "day", "sum"))
+    browser.open(made.data)
+    heights = f"{ROWS}.map(row => row.offsetHeight)"
+    assert browser.run(heights) == [29] * 4
+    try:
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        printed = browser.run(heights)
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+    assert printed == [printed[0]] * 4
+    assert browser.run("document.querySelector('tbody').innerText.includes('\\u200b')") is False
+
+
+def test_on_a_page_from_right_to_left_signs_stand_before_figures_and_currencies_after(make_html, browser):
+    columns = [
+        Column("a"),
+        *(Column(name, format="currency:USD") for name in "be"),
+        Column("c", format="integer"),
+        Column("d", format="percent"),
+    ]
+    report = Report("figures", columns=columns, locale="ar")
+    records = [("{x} <y>", -55_781, 55_781, -12, "-0.5"), ("+49 30 12-3", 1, 1, 1, 1)]
+    browser.open(make_html(report, records, names=tuple("abecd")).data)
+    # The characters of each cell, from left to right as they are seen.
+    seen = """row => [...row.children].map(cell => {
+        const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), found = [];
+        const range = document.createRange();
+        for (let text; text = walk.nextNode();)
+            for (let place = 0; place < text.length; place++) {
+                range.setStart(text, place); range.setEnd(text, place + 1);
+                const box = range.getBoundingClientRect();
+                if (box.width) found.push([box.left, text.data[place]]);
+            }
+        return found.sort((one, other) => one[0] - other[0]).map(pair => pair[1]).join('');
+    })"""
+    first, second = browser.run(f"{ROWS}.map({seen})")
+    assert first == ["{x} <y>", "US$\xa0-55,781.00", "US$\xa055,781.00", "-12", "-50%"]
+    assert second == ["+49 30 12-3", "US$\xa01.00", "US$\xa01.00", "1", "100%"]
+
+
 def test_a_screen_reader_finds_a_table(make_html, report, invoices, browser):
     made = make_html(report, invoices(3))
     browser.open(made.data)

@@ -311,3 +311,15 @@ def test_nothing_outside_the_file_is_needed_and_no_script_runs(make_html, report
     style = made.tree().find("head/style").text
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_a_figure_after_its_label_is_marked_on_a_page_from_right_to_left(make_html):
+    columns = [Column("n", format="integer"), Column("a")]
+    report = Report("r", locale="ar", columns=columns, groups=[Group("g")], totals=[sum_of("n")])
+    made = make_html(report, [("West", -5, "-1")], names=("g", "n", "a"))
+    assert made.found() == [
+        ("h0", "G: West"),
+        (None, "\u200e-5", "-1"),
+        ("f0", "Total West: \u200e-5", ""),
+        ("t", "Grand total: \u200e-5", ""),
+    ]
