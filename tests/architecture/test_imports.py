@@ -1,6 +1,7 @@
 """What comes along with ``import genstage``."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -13,7 +14,11 @@ HEAVY = {
 
 def loaded_by(statement):
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    # Coverage would load modules of its own into the process.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, env=environment
+    ).stdout
     return set(json.loads(output))
 
 

@@ -86,7 +86,9 @@ def genstage(folder):
     """Runs the command in the folder."""
 
     def run(*arguments, start=("-m", "renderers")):
-        environment = {name: value for name, value in os.environ.items() if name != "GENSTAGE_SOURCE"}
+        # Coverage would write files of its own, also where files may not grow.
+        unwanted = ("GENSTAGE_SOURCE", "COVERAGE")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         completed = subprocess.run(
             [sys.executable, "-B", *start, *arguments],
             cwd=folder,
