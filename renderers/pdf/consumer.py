@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from renderers.pdf.cells import texts_of
 from renderers.pdf.compiler import Compiler
 from renderers.pdf.joining import join, put_pages
 from renderers.pdf.sheet import make_sheet
@@ -84,7 +85,7 @@ class PdfConsumer:
         join(
             output.scratch(_SPOOL),
             output,
-            title=self._sheet.settings["running-title"],
+            title=self._sheet.title,
             language=self._language,
             overlay=self._overlay(pages),
         )
@@ -127,7 +128,7 @@ _ASCII = "".join(map(chr, range(0x20, 0x7F)))
 
 def _joined(seen: str, rows: list[PdfRow]) -> str:
     """The characters outside ASCII that occurred so far; as long as no new one comes, the fonts are equal."""
-    chars = {*seen}.union(*(text for *_, label, _, texts in rows for text in (label, *texts)))
+    chars = {*seen}.union(*(text for *_, label, _, cells in rows for text in (label, *texts_of(cells))))
     return "".join(sorted(char for char in chars if not char.isascii()))[:_MOST_SEEN]
 
 

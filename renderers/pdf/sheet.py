@@ -1,52 +1,53 @@
-"""What the template has to know about a report, and texts made fit for its columns.
-
-The fonts are those inside Typst, the same on every machine: Libertinus Serif, then DejaVu Sans Mono and New
-Computer Modern for characters it has not. A character that none of them has is shown as an empty box.
-"""
+"""What the template has to know about a report, and the rows as it takes them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from unicodedata import bidirectional
+
+from renderers.model.specs import parse_spec
+from renderers.model.totals import tally
+from renderers.pdf.cells import CellColumn, broken, ems, isolated, own_direction, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from renderers.model import Layout
+    from renderers.model import Layout, LayoutColumn
+    from renderers.pdf.cells import Cell
     from renderers.rows import Block
 
-__all__ = ["LONGEST_LABEL", "LONGEST_TEXT", "PdfRow", "Sheet", "make_sheet", "shown_text"]
-
-LONGEST_TEXT = 1_000_000
-"""Characters of a cell that are shown; longer texts end in an ellipsis."""
+__all__ = ["LONGEST_LABEL", "PdfRow", "Sheet", "make_sheet"]
 
 LONGEST_LABEL = 300
-"""The same for titles, column labels and the labels of group rows."""
+"""Characters that are shown of titles, column labels and the labels of group rows."""
 
 PdfRow = list[Any]
-"""What the template gets of a row: band, level, label, whether it may be longer than a page, texts."""
+"""What the template gets of a row: band, level, label, whether it may be longer than a page, cells."""
 
 _A4 = (595.28, 841.89)
+_ACROSS = (841.89, 595.28)
 _MARGIN = 45.0
 _GUTTER = 10.0
-_UPRIGHT_COLUMNS = 8  # more than these: landscape
-_SIZES = ((12, 9.0), (16, 8.0), (22, 7.0))  # up to so many columns: size of the text
-_SMALLEST = 6.0
-_SURE_LINES = 20  # a row estimated at so many lines surely fits on a page, even if words wrap badly
-
-# What cannot be shown: controls except the line feed, halves of surrogate pairs, noncharacters.
-_UNFIT = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-
-# Widths in em, rounded up, of the widest of Libertinus Serif and its semibold.
-_WIDTHS = dict.fromkeys("!',.:;ijl| \xa0\u202f", 0.3)
-_WIDTHS |= dict.fromkeys('"()-/IJ[\\]`ft{}', 0.4)
-_WIDTHS |= dict.fromkeys("#$*0123456789?S_acersz~€£", 0.5)
-_WIDTHS |= dict.fromkeys("+<=>EFLPT^bdghknopquvxy", 0.6)
-_WIDTHS |= dict.fromkeys("%ABCKRUVYZ", 0.7)
-_WIDTHS |= dict.fromkeys("&DGHNOQXw", 0.8)
+# The most columns, paper and size of the text. The first one is taken on which all columns have the room they
+# need, otherwise the last.
+_PAPERS = (
+    (8, _A4, 9.0),
+    (8, _A4, 8.0),
+    (12, _ACROSS, 9.0),
+    (16, _ACROSS, 8.0),
+    (22, _ACROSS, 7.0),
+)
+_LAST_PAPER = (_ACROSS, 6.0)
+_LEGIBLE = 3.5  # no figure is made smaller, in points
+_TEXT = 6.0  # em for a column of text
+_LEAST_TEXT = 3.0  # if there is not so much room
+# Figures that a column has room for; percentages are a hundred times as long.
+_USUAL = {"integer": "-888888", "percent": "-8.888888"}
+_USUAL_SUM = {"integer": "-888888888", "percent": "-88.888888"}
+_LEAP_YEAR = 2028
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,57 +56,95 @@ class Sheet:
 
     Attributes:
         settings: For the template, a JSON value.
+        title: In one line.
         pages: Half of the page footer that tells the number of pages, ``{pages}`` in it; empty if none does.
-        columns: Width of each column in em.
+        columns: What makes the cells of each column.
+        layout: The report.
     """
 
     settings: dict[str, Any]
+    title: str
     pages: str
-    columns: tuple[float, ...]
+    columns: tuple[CellColumn, ...]
+    layout: Layout
 
     def rows(self, block: Block) -> list[PdfRow]:
         """Make a block's rows ready for the template."""
-        label = shown_text(block.label, LONGEST_LABEL)
+        label = self._label(block)
         if not block.texts:
             return [[block.band, block.level, label, False, []] for _ in range(block.size)]
-        fitted = [_fitted(texts, width) for texts, width in zip(block.texts, self.columns, strict=True)]
-        long: set[int] = set().union(*(over for _, over in fitted))
-        cells = zip(*(texts for texts, _ in fitted), strict=True)
-        return [
-            [block.band, block.level, label, place in long, list(texts)] for place, texts in enumerate(cells)
-        ]
+        made = [column.cells(texts) for texts, column in zip(block.texts, self.columns, strict=True)]
+        if block.band != "detail" and not self.layout.label_span:
+            made[0] = self.columns[0].labelled(block.label, block.texts[0][0])
+        long: set[int] = set().union(*(over for _, over in made))
+        cells: zip[tuple[Cell, ...]] = zip(*(cells for cells, _ in made), strict=True)
+        return [[block.band, block.level, label, place in long, list(row)] for place, row in enumerate(cells)]
+
+    def _label(self, block: Block) -> str:
+        """The label of a row; the group's value in it is kept apart from the words around it."""
+        before = after = ""
+        if block.band == "header":
+            before = f"{self.layout.groups[block.level].label}: "
+        elif block.band == "footer" and self.layout.labels.total.count("{key}") == 1:
+            before, after = self.layout.labels.total.split("{key}")
+        label, page = block.label, self.layout.direction
+        stop = len(label) - len(after)
+        if not (label.startswith(before) and label.endswith(after) and len(before) <= stop):
+            return isolated(shown_text(label, LONGEST_LABEL), page)
+        # The words have the direction of their language, which need not be the page's.
+        direction = own_direction(before + after, page) or page
+        value = isolated(shown_text(label[len(before) : stop], LONGEST_LABEL), direction)
+        return isolated(shown_text(before, LONGEST_LABEL) + value + shown_text(after, LONGEST_LABEL), page)
 
 
 def make_sheet(layout: Layout) -> Sheet:
     """Choose paper, size of text and column widths for a report, and translate its fixed words."""
     columns = layout.columns
-    width, height = _A4 if len(columns) <= _UPRIGHT_COLUMNS else _A4[::-1]
-    size = next((size for most, size in _SIZES if len(columns) <= most), _SMALLEST)
-    space = width - 2 * _MARGIN - _GUTTER * (len(columns) - 1)
     labels = [shown_text(column.label, LONGEST_LABEL) for column in columns]
-    ends = [column.align == "end" for column in columns]
+    kinds = [parse_spec(column.format.spec) for column in columns]
+    samples = [_samples(column) for column in columns]
+    needs = [max(map(ems, texts), default=_LEAST_TEXT) for texts in samples]
     # No column gets less than a figure or its own label needs, if there is room for that.
-    least = [
-        size * max(7.0 if at_end else 6.0, *(_ems(word) for word in label.split()), 0.0)
-        for label, at_end in zip(labels, ends, strict=True)
+    wishes = [
+        max(need, 0.0 if texts else _TEXT, *map(ems, label.split()))
+        for need, texts, label in zip(needs, samples, labels, strict=True)
     ]
-    widths = _shared(max(space, size * len(columns)), [column.width for column in columns], least)
-    ems = tuple(points / size for points in widths)
+    (width, height), size = _paper(len(columns), sum(wishes))
+    widths = _shared(
+        max(_space(width, len(columns)), size * len(columns)),
+        [column.width for column in columns],
+        wishes=[size * each for each in wishes],
+        needs=[size * each for each in needs],
+    )
+    cells = tuple(
+        CellColumn.of(
+            points / size,
+            layout.direction,
+            samples=texts,
+            figure=kind.is_figure,
+            smallest=_LEGIBLE / size,
+        )
+        for points, texts, kind in zip(widths, samples, kinds, strict=True)
+    )
     title = shown_text(layout.title, LONGEST_LABEL)
+    running_title = title.replace("\n", " ")
     language, *subtags = layout.locale.split("-")
     first, second = _halves(layout.labels.page)
     pages_first = "{pages}" in first
     settings = {
-        "title": _broken(title, (width - 2 * _MARGIN) / 21),
-        "running-title": title.replace("\n", " "),
+        "title": isolated(broken(title, (width - 2 * _MARGIN) / 21), layout.direction),
+        "running-title": isolated(running_title, layout.direction),
         "width": width,
         "height": height,
         "margin": _MARGIN,
         "size": size,
         "gutter": _GUTTER,
         "widths": widths,
-        "ends": ends,
-        "labels": [_broken(label, em) for label, em in zip(labels, ems, strict=True)],
+        "ends": [column.align == "end" for column in columns],
+        "labels": [
+            isolated(broken(label, cell.width), layout.direction)
+            for label, cell in zip(labels, cells, strict=True)
+        ],
         "span": layout.label_span,
         "rtl": layout.direction == "rtl",
         "lang": language.lower() if re.fullmatch("[A-Za-z]{2,3}", language) else "und",
@@ -115,30 +154,59 @@ def make_sheet(layout: Layout) -> Sheet:
         "pages-first": pages_first,
         "empty": shown_text(layout.labels.empty, LONGEST_LABEL),
     }
-    return Sheet(settings, first if pages_first else second, ems)
+    return Sheet(settings, running_title, first if pages_first else second, cells, layout)
 
 
-def shown_text(text: str, longest: int) -> str:
-    """Replace what no page can show: tabs by spaces, other controls by U+FFFD; cut what is too long."""
-    if len(text) > longest:
-        text = text[: longest - 1] + "…"
-    if text.isascii() and text.isprintable():
-        return text
-    return _UNFIT.sub("\ufffd", _BREAKS.sub("\n", text).replace("\t", " "))
+def _samples(column: LayoutColumn) -> list[str]:
+    """Texts as wide as a column has room for, in its locale; none if its texts may be broken."""
+    made = column.format
+    kind = parse_spec(made.spec).kind
+    if kind == "text":
+        return []
+    months = [date(_LEAP_YEAR, month, 28) for month in range(1, 13)]
+    raw: list[Any] = months if kind in {"date", "month"} else [_USUAL.get(kind, "-888888.888888")]
+    values = made.values(raw)
+    texts = made.texts(values)
+    match None if column.total is None else column.total.function:
+        case "sum":
+            texts += made.texts(made.values([_USUAL_SUM.get(kind, "-888888888.888888")]))
+        case "average" as function:
+            texts += tally(function, made).format.texts(values)
+        case "count" as function:
+            texts += tally(function, made).format.texts([888_888_888])
+    return texts
 
 
-def _shared(space: float, weights: Sequence[float], least: Sequence[float]) -> list[float]:
-    """Share out the line by weight, but give no column less than it needs, if there is room."""
-    if sum(least) > space:
-        return [round(space * each / sum(least), 2) for each in least]
+def _paper(count: int, wish: float) -> tuple[tuple[float, float], float]:
+    """Paper and size of the text for so many columns that wish for so many em."""
+    for most, paper, size in _PAPERS:
+        if count <= most and size * wish <= _space(paper[0], count):
+            return paper, size
+    return _LAST_PAPER
+
+
+def _space(width: float, count: int) -> float:
+    """What paper of a width leaves for so many columns."""
+    return width - 2 * _MARGIN - _GUTTER * (count - 1)
+
+
+def _shared(
+    space: float, weights: Sequence[float], *, wishes: Sequence[float], needs: Sequence[float]
+) -> list[float]:
+    """Share out the line by weight, but give each column what it wishes for, or at least needs."""
+    if sum(needs) >= space:
+        return [round(space * each / sum(needs), 2) for each in needs]
+    if sum(wishes) > space:
+        part = (space - sum(needs)) / (sum(wishes) - sum(needs))
+        return [round(need + part * (wish - need), 2) for need, wish in zip(needs, wishes, strict=True)]
     needy: set[int] = set()
     while True:
-        rest = space - sum(least[place] for place in needy)
+        rest = space - sum(wishes[place] for place in needy)
         weight = sum(each for place, each in enumerate(weights) if place not in needy)
         widths = [
-            least[place] if place in needy else rest * each / weight for place, each in enumerate(weights)
+            wishes[place] if place in needy else rest * each / weight for place, each in enumerate(weights)
         ]
-        more = {place for place, each in enumerate(widths) if each < least[place]}
+        more = {place for place, each in enumerate(widths) if each < wishes[place]}
         if not more:
             return [round(each, 2) for each in widths]
         needy |= more
@@ -152,51 +220,3 @@ def _halves(template: str) -> tuple[str, str]:
     first, second = text[:cut], text[cut:]
     kept = second.lstrip(" ")  # spaces at the edge of a line would vanish
     return first, "\xa0" * (len(second) - len(kept)) + kept
-
-
-def _fitted(texts: Sequence[str], width: float) -> tuple[Sequence[str], set[int]]:
-    """The texts of a column as they are shown, and the places of those that may be longer than a page."""
-    longest = max(map(len, texts), default=0)
-    shown = [shown_text(text, LONGEST_TEXT) for text in texts]
-    if longest <= width:  # no character is wider than an em
-        return shown, set()
-    over = set()
-    for place, text in enumerate(shown):
-        if len(text) > width or "\n" in text:
-            shown[place] = broken = _broken(text, width)
-            if broken.count("\n") + 0.75 * len(broken) / width > _SURE_LINES:
-                over.add(place)
-    return shown, over
-
-
-def _broken(text: str, width: float) -> str:
-    """Break words that are wider than a column, ``width`` in em, by line feeds: there is no other way."""
-    most = max(int(width), 1)
-    if len(text) <= most:
-        return text
-    return re.sub(f"[^ \n\u200b]{{{most + 1},}}", lambda found: _cut(found[0], width), text)
-
-
-def _cut(word: str, width: float) -> str:
-    if _ems(word) <= width:
-        return word
-    pieces = []
-    start, used = 0, 0.0
-    for place, char in enumerate(word):
-        wide = _em(char)
-        if used + wide > width and place > start:
-            pieces.append(word[start:place])
-            start, used = place, 0.0
-        used += wide
-    return "\n".join((*pieces, word[start:]))
-
-
-def _ems(text: str) -> float:
-    return sum(map(_em, text))
-
-
-def _em(char: str) -> float:
-    known = _WIDTHS.get(char)
-    if known is not None:
-        return known
-    return 0.65 if char.islower() else 1.0

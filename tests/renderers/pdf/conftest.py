@@ -1,7 +1,10 @@
+import ctypes
 import json
+import re
 from datetime import date
 
 import pypdfium2
+import pypdfium2.raw
 import pytest
 
 from genstage.sources import Records
@@ -42,6 +45,43 @@ def texts_of(data):
             text.close()
             page.close()
     return found
+
+
+def lines_of(data):
+    """The lines of each page as they are seen: cells from left to right, and so are their characters."""
+    found = []
+    with pypdfium2.PdfDocument(data) as document:
+        for page in document:
+            text = page.get_textpage()
+            lines = {}
+            for place in range(text.count_chars()):
+                left, bottom, right, top = text.get_charbox(place)
+                if right - left > 0 and top > bottom:
+                    x, y = ctypes.c_double(), ctypes.c_double()
+                    pypdfium2.raw.FPDFText_GetCharOrigin(text, place, x, y)
+                    char = text.get_text_range(place, 1)
+                    lines.setdefault(round(y.value, 1), []).append((left, right, char))
+            text.close()
+            page.close()
+            found.append([_cells(chars) for _, chars in sorted(lines.items(), reverse=True)])
+    return found
+
+
+def _cells(chars):
+    cells = []
+    end = None
+    for left, right, char in sorted(chars):
+        if end is None or left - end > 7:  # more than a space, less than what is between columns
+            cells.append("")
+        cells[-1] += " " if char == "\xa0" else char
+        end = right
+    return [re.sub("[\u200e\u200f\u2066-\u2069]", "", cell) for cell in cells]
+
+
+@pytest.fixture
+def seen():
+    """Tells what is seen on the pages of a file, see :func:`lines_of`."""
+    return lines_of
 
 
 @pytest.fixture

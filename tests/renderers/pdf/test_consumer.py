@@ -1,6 +1,7 @@
 import os
 import re
 import signal
+from datetime import date
 from io import BytesIO
 from itertools import pairwise
 
@@ -206,6 +207,102 @@ def test_right_to_left_reports_are_mirrored(make_pdf):
     with pikepdf.open(BytesIO(made.data)) as pdf:
         assert str(pdf.Root.Lang) == "he-IL"
     assert made.texts() == ["דוח שם סכום שלום 1,000 Page 1 of 1"]
+
+
+def test_figures_days_and_months_stay_on_one_line_however_long(make_pdf, seen):
+    columns = [
+        Column("day", format="date:short"),
+        Column("long", format="date:long"),
+        Column("month", format="month"),
+        *(Column(name, format="currency:EUR", width=0.1) for name in "bcd"),
+        Column("text", width=9),
+    ]
+    report = Report("r", columns=columns, locale="de_DE", totals=[sum_of(name) for name in "bcd"])
+    day, figures = date(2024, 9, 28), ["260583491.05", 5 * 10**16, "-1E+12"]
+    names = ("day", "long", "month", *"bcd", "text")
+    made = make_pdf(report, [(day, day, "2024-09", *figures, "text")] * 2, names=names)
+    ((*_, first, second, total, _footer),) = seen(made.data)
+    row = [
+        *("28.09.24", "28. September 2024", "September 2024"),
+        *("260.583.491,05 €", "50.000.000.000.000.000,00 €", "-1.000.000.000.000,00 €", "text"),
+    ]
+    assert first == second == row
+    assert total == [
+        "Grand total",
+        *("521.166.982,10 €", "100.000.000.000.000.000,00 €", "-2.000.000.000.000,00 €"),
+    ]
+
+
+def test_a_figure_too_long_to_be_read_goes_on_in_the_next_line_with_a_mark(make_pdf, seen):
+    columns = [*(Column(name, format="integer", width=1) for name in "ab"), Column("c", width=50)]
+    made = make_pdf(Report("r", columns=columns), [(int("123456789" * 40), 1, "x")], names=tuple("abc"))
+    ((_, _, first, *others, last, _footer),) = seen(made.data)
+    assert first[1:] == ["1", "x"]
+    lines = [first[0], *(line[0] for line in others), *last]
+    assert all(re.fullmatch(r"(\d{3},)+↩", line) for line in lines[:-1])
+    assert "".join(lines).replace("↩", "").replace(",", "") == "123456789" * 40
+    assert len(lines) > 3
+
+
+def test_a_figure_of_two_thousand_digits_goes_on_on_the_next_page(make_pdf):
+    columns = [Column("n", format="decimal:20", width=1), Column("c", width=50)]
+    report = Report("r", columns=columns, totals=[sum_of("n")])
+    records = [(1, "a")] * 3 + [("9" * 380 + "." + "9" * 20, "b")] * 3 + [(2, "c")] * 3
+    made = make_pdf(report, records, names=tuple("nc"), sizes=(1,))
+    assert made.data == make_pdf(report, records, names=tuple("nc")).data
+    assert " ".join(made.texts()).count("c") == 3
+
+
+def test_a_figure_after_its_label_is_shown_whole(make_pdf, seen):
+    columns = [Column("n", format="currency:EUR", width=1), Column("a", width=9)]
+    report = Report("r", columns=columns, groups=[Group("g")], totals=[sum_of("n")], locale="de_DE")
+    made = make_pdf(report, [("West", 260_583_491, "x")], names=tuple("gna"))
+    assert seen(made.data)[0][2:-1] == [
+        ["G: West"],
+        ["260.583.491,00 €", "x"],
+        ["Total West:"],
+        ["260.583.491,00 €"],
+        ["Grand total:"],
+        ["260.583.491,00 €"],
+    ]
+
+
+def test_each_text_of_a_report_from_right_to_left_keeps_its_own_direction(make_pdf, seen):
+    columns = [
+        Column("text", label="Text (a)"),
+        Column("day", format="date:short"),
+        Column("n", format="integer"),
+        Column("m", format="currency:USD"),
+    ]
+    report = Report(
+        "r", title="Title (2024)!", locale="ar", columns=columns, groups=[Group("g")], totals=[sum_of("n")]
+    )
+    day = date(2022, 3, 20)
+    records = [
+        ("#x!", "#curly end!", day, -5, -1),
+        ("#x!", "+49 30 12-3", day, 7, 1),
+        ("#x!", "!שלום", day, 7, 1),
+        ("#x!", "Café & 12", day, 7, 1),
+    ]
+    made = make_pdf(report, records, names=("g", "text", "day", "n", "m"))
+    assert seen(made.data)[0][:-1] == [
+        ["Title (2024)!"],
+        ["M", "N", "Day", "Text (a)"],
+        ["G: #x!"],
+        ["US$-1.00", "-5", "2022/3/20", "#curly end!"],
+        ["US$1.00", "7", "2022/3/20", "+49 30 12-3"],
+        ["US$1.00", "7", "2022/3/20", "םולש!"],
+        ["US$1.00", "7", "2022/3/20", "Café & 12"],
+        ["16", "Total #x!"],
+        ["16", "Grand total"],
+    ]
+    with pikepdf.open(BytesIO(made.data)) as pdf:
+        assert str(pdf.docinfo.Title) == "Title (2024)!"  # a reader has its own direction for it
+
+
+def test_a_text_from_right_to_left_keeps_its_direction_in_another_report(make_pdf, seen):
+    made = make_pdf(Report("r", columns=[Column("a"), Column("b")]), [("שלום!", "x!")], names=("a", "b"))
+    assert seen(made.data)[0][2] == ["!םולש", "x!"]
 
 
 def test_many_columns_make_it_landscape(make_pdf):
