@@ -118,7 +118,8 @@ class CellColumn:
         Returns:
             The cells, and the places of those that may be longer than a page.
         """
-        return self._kept_whole(texts) if self.whole else self._wrapped(texts)
+        # The longest figure there is takes less than a page.
+        return (self._kept_whole(texts), set()) if self.whole else self._wrapped(texts)
 
     def labelled(self, label: str, text: str) -> tuple[Sequence[Cell], set[int]]:
         """Make a cell of a text that begins with the label of its row and a colon, or is that label.
@@ -131,18 +132,17 @@ class CellColumn:
         before = isolated(
             broken(shown_text(text[: len(label) + 1], LONGEST_TEXT), self.width), self.direction
         )
-        (cell,), long = self._kept_whole([text[len(label) + 1 :].lstrip(" ")])
+        (cell,) = self._kept_whole([text[len(label) + 1 :].lstrip(" ")])
         rest = {"text": cell} if isinstance(cell, str) else cell
         if "fit" not in rest and ems(f"{before} {rest['text']}") <= self.width:
-            return [f"{before} {rest['text']}"], long
-        return [{**rest, "label": before}], long
+            return [f"{before} {rest['text']}"], set()
+        return [{**rest, "label": before}], set()
 
-    def _kept_whole(self, texts: Sequence[str]) -> tuple[Sequence[Cell], set[int]]:
+    def _kept_whole(self, texts: Sequence[str]) -> Sequence[Cell]:
         if self.figure and self.direction == "rtl":
             texts = marked_figures(texts)
         if max(map(len, texts), default=0) <= self.sure:
-            return texts, set()
-        over = set()
+            return texts
         cells: list[Cell] = [*texts]
         for place, text in enumerate(texts):
             if len(text) > self.sure and ems(text) > self.width:
@@ -150,9 +150,7 @@ class CellColumn:
                 cells[place] = cell = {"text": f"{_CONTINUED}\n".join(lines), "fit": True}
                 if len(lines) > 1:
                     cell["dir"] = "ltr"  # the mark stands where a figure goes on
-                if len(lines) > _SURE_LINES:
-                    over.add(place)
-        return cells, over
+        return cells
 
     def _wrapped(self, texts: Sequence[str]) -> tuple[Sequence[Cell], set[int]]:
         shown = [shown_text(text, LONGEST_TEXT) for text in texts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from unicodedata import bidirectional
 
@@ -43,10 +44,11 @@ _PAPERS = (
 _LAST_PAPER = (_ACROSS, 6.0)
 _LEGIBLE = 3.5  # no figure is made smaller, in points
 _TEXT = 6.0  # em for a column of text
+_ROUNDING = 0.01
 _LEAST_TEXT = 3.0  # if there is not so much room
-# Figures that a column has room for; percentages are a hundred times as long.
-_USUAL = {"integer": "-888888", "percent": "-8.888888"}
-_USUAL_SUM = {"integer": "-888888888", "percent": "-88.888888"}
+# A figure, and a sum, that a column has room for; percentages are shown a hundred times as large.
+_USUAL_FIGURES = (Decimal("-888888.888888"), Decimal("-888888888.888888"))
+_USUAL = {"percent": (Decimal("-8.888888"), Decimal("-88.888888"))}
 _LEAP_YEAR = 2028
 
 
@@ -103,7 +105,7 @@ def make_sheet(layout: Layout) -> Sheet:
     labels = [shown_text(column.label, LONGEST_LABEL) for column in columns]
     kinds = [parse_spec(column.format.spec) for column in columns]
     samples = [_samples(column) for column in columns]
-    needs = [max(map(ems, texts), default=_LEAST_TEXT) for texts in samples]
+    needs = [max(map(ems, texts), default=_LEAST_TEXT) + _ROUNDING for texts in samples]
     # No column gets less than a figure or its own label needs, if there is room for that.
     wishes = [
         max(need, 0.0 if texts else _TEXT, *map(ems, label.split()))
@@ -163,17 +165,20 @@ def _samples(column: LayoutColumn) -> list[str]:
     kind = parse_spec(made.spec).kind
     if kind == "text":
         return []
-    months = [date(_LEAP_YEAR, month, 28) for month in range(1, 13)]
-    raw: list[Any] = months if kind in {"date", "month"} else [_USUAL.get(kind, "-888888.888888")]
-    values = made.values(raw)
+    if kind in {"date", "month"}:
+        values = made.values([date(_LEAP_YEAR, month, 28) for month in range(1, 13)])
+        usual, usual_sum = Decimal(), Decimal()
+    else:
+        usual, usual_sum = _USUAL.get(kind, _USUAL_FIGURES)
+        values = [int(usual) if kind == "integer" else usual]
     texts = made.texts(values)
     match None if column.total is None else column.total.function:
         case "sum":
-            texts += made.texts(made.values([_USUAL_SUM.get(kind, "-888888888.888888")]))
+            texts += made.texts([int(usual_sum) if kind == "integer" else usual_sum])
         case "average" as function:
-            texts += tally(function, made).format.texts(values)
+            texts += tally(function, made).format.texts([usual])
         case "count" as function:
-            texts += tally(function, made).format.texts([888_888_888])
+            texts += tally(function, made).format.texts([abs(int(_USUAL_FIGURES[1]))])
     return texts
 
 

@@ -85,6 +85,23 @@ def seen():
 
 
 @pytest.fixture
+def sides():
+    """Tells where a text that stands once on the first page begins and ends, in points from the left."""
+
+    def find(data, wanted):
+        with pypdfium2.PdfDocument(data) as document:
+            page = document[0]
+            text = page.get_textpage()
+            place = text.get_text_range().index(wanted)
+            boxes = [text.get_charbox(place + offset) for offset in range(len(wanted))]
+            text.close()
+            page.close()
+        return min(left for left, *_ in boxes), max(right for _, _, right, _ in boxes)
+
+    return find
+
+
+@pytest.fixture
 def invoices():
     """Makes records of invoices: 55 a month, 220 a region."""
 

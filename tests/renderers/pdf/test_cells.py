@@ -56,8 +56,6 @@ def test_what_would_be_too_small_is_cut_between_groups_of_digits():
         {"text": "88888888888888↩\n888888", "fit": True, "dir": "ltr"},
     ]
     assert long == set()
-    (_, long) = column(4.0, "1", figure=True).cells(["1", "8" * 400])
-    assert long == {1}
 
 
 def test_signs_are_marked_from_right_to_left_only_and_in_figures_only():

@@ -244,13 +244,16 @@ def test_a_figure_too_long_to_be_read_goes_on_in_the_next_line_with_a_mark(make_
     assert len(lines) > 3
 
 
-def test_a_figure_of_two_thousand_digits_goes_on_on_the_next_page(make_pdf):
-    columns = [Column("n", format="decimal:20", width=1), Column("c", width=50)]
+def test_the_longest_figures_share_pages_with_others(make_pdf):
+    columns = [Column("n", format="decimal:0", width=1), *(Column(name, width=50) for name in "abcde")]
     report = Report("r", columns=columns, totals=[sum_of("n")])
-    records = [(1, "a")] * 3 + [("9" * 380 + "." + "9" * 20, "b")] * 3 + [(2, "c")] * 3
-    made = make_pdf(report, records, names=tuple("nc"), sizes=(1,))
-    assert made.data == make_pdf(report, records, names=tuple("nc")).data
-    assert " ".join(made.texts()).count("c") == 3
+    records = [("9" * 400, *"abcde"), (-1, *"abcde")] * 9
+    made = make_pdf(report, records, names=tuple("nabcde"), sizes=(1,))
+    assert made.data == make_pdf(report, records, names=tuple("nabcde")).data
+    pages = made.texts()
+    assert 1 < len(pages) < 6
+    digits = "".join(pages).count("9")
+    assert 9 * 400 < digits < 9 * 400 + 400  # no row is cut off at the end of a page
 
 
 def test_a_figure_after_its_label_is_shown_whole(make_pdf, seen):
@@ -269,7 +272,7 @@ def test_a_figure_after_its_label_is_shown_whole(make_pdf, seen):
 
 def test_each_text_of_a_report_from_right_to_left_keeps_its_own_direction(make_pdf, seen):
     columns = [
-        Column("text", label="Text (a)"),
+        Column("text", label="Text #!"),
         Column("day", format="date:short"),
         Column("n", format="integer"),
         Column("m", format="currency:USD"),
@@ -287,7 +290,7 @@ def test_each_text_of_a_report_from_right_to_left_keeps_its_own_direction(make_p
     made = make_pdf(report, records, names=("g", "text", "day", "n", "m"))
     assert seen(made.data)[0][:-1] == [
         ["Title (2024)!"],
-        ["M", "N", "Day", "Text (a)"],
+        ["M", "N", "Day", "Text #!"],
         ["G: #x!"],
         ["US$-1.00", "-5", "2022/3/20", "#curly end!"],
         ["US$1.00", "7", "2022/3/20", "+49 30 12-3"],
@@ -298,6 +301,29 @@ def test_each_text_of_a_report_from_right_to_left_keeps_its_own_direction(make_p
     ]
     with pikepdf.open(BytesIO(made.data)) as pdf:
         assert str(pdf.docinfo.Title) == "Title (2024)!"  # a reader has its own direction for it
+
+
+def test_a_group_from_left_to_right_stands_apart_from_the_words_before_it(make_pdf, seen):
+    report = Report("r", locale="ar", columns=[Column("a")], groups=[Group("g", label="بلد")])
+    made = make_pdf(report, [("#x!", "a"), ("Total (1)", "a")], names=("g", "a"))
+    lines = seen(made.data)[0]
+    assert lines[2] == ["#x! :دلب"]
+
+
+@pytest.mark.parametrize(("locale", "text_edge", "figure_edge"), [("en", 0, 1), ("ar", 1, 0)])
+def test_cells_stand_at_the_side_of_their_column_whatever_their_size_and_direction(
+    make_pdf, sides, locale, text_edge, figure_edge
+):
+    report = Report("r", locale=locale, columns=[Column("a"), Column("n", format="integer", width=0.1)])
+    data = make_pdf(report, [("cafe", 1), ("!dada", 10**11), ("!דגב", 2345)], names=("a", "n")).data
+    text, figure = sides(data, "cafe")[text_edge], sides(data, "2,345")[figure_edge]
+    assert abs(text - [45, 595.28 - 45][text_edge]) < 1
+    assert abs(figure - [45, 595.28 - 45][figure_edge]) < 1
+    for marked in ("dada", "דגב"):
+        assert abs(sides(data, marked)[text_edge] - text) < 5
+    small = sides(data, "100,000,000,000")
+    assert abs(small[figure_edge] - figure) < 1
+    assert 25 < small[1] - small[0] < 45  # points: as wide as the column, at most
 
 
 def test_a_text_from_right_to_left_keeps_its_direction_in_another_report(make_pdf, seen):
