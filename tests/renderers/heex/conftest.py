@@ -1,14 +1,9 @@
 import json
-from itertools import pairwise
 
 import pytest
 
-from genstage.sources import Records
-from genstage.streaming import Chunk
 from genstage.testing import RecordingOutput
 from renderers.heex import HeexConsumer
-from renderers.model import lay_out
-from renderers.rows import RowMaker
 
 
 class Made:
@@ -39,29 +34,22 @@ class Made:
 
 
 @pytest.fixture(scope="session")
-def make_heex():
-    """Makes the files of records, cut into chunks, with a new sink and its state through JSON for each."""
+def make_heex(drive):
+    """Makes the files of records, cut into chunks."""
 
     def make(report, names, records, cuts=()):
-        layout = lay_out(report, names)
-        maker = RowMaker(layout)
-        rows_state = maker.begin()
-        output = RecordingOutput()
-        state = HeexConsumer(layout).begin(output)
-        written = output.parts[f"{report.name}.rows.ndjson"]
-        edges = [*pairwise([0, *cuts, len(records)])]
-        made_rows, sizes, states = [], [written.size], [state]
-        for turn, (start, stop) in enumerate(edges):
-            end = turn == len(edges) - 1
-            rows, rows_state = maker.rows(Records(names, records[start:stop]), rows_state, end)
-            made_rows += rows
-            given = json.dumps(state)
-            after = HeexConsumer(layout).consume_chunk(Chunk(turn, rows, start, stop, end), state, output)
-            assert json.dumps(state) == given  # a state is a value
-            state = json.loads(json.dumps(after))
-            sizes.append(written.size)
-            states.append(state)
-        result = HeexConsumer(layout).finalize(state, output)
-        return Made(report.name, output, result, rows=made_rows, after_chunk=sizes, states=states)
+        output, sizes = RecordingOutput(), []
+        driven = drive(
+            HeexConsumer,
+            report,
+            names,
+            records,
+            cuts=cuts,
+            output=output,
+            look=lambda: sizes.append(output.parts[f"{report.name}.rows.ndjson"].size),
+        )
+        return Made(
+            report.name, output, driven.result, rows=driven.rows, after_chunk=sizes, states=driven.states
+        )
 
     return make

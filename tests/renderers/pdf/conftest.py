@@ -1,21 +1,14 @@
 import ctypes
-import json
 import re
-from datetime import date
 
 import pypdfium2
 import pypdfium2.raw
 import pytest
 
-from genstage.sources import Records
-from genstage.streaming import Chunk
-from genstage.testing import RecordingOutput
-from renderers.model import Column, Group, Report, lay_out, sum_of
+from renderers.model import lay_out
 from renderers.pdf import PdfConsumer
-from renderers.rows import RowMaker
 
 NAMES = ("region", "month", "invoice", "customer", "quantity", "amount")
-CUSTOMERS = ("Miller & Sons", "Alpine Tools GmbH", "Café Noir", "Łódź Textiles", "O'Brien Ltd.")
 
 
 class Made:
@@ -102,75 +95,25 @@ def sides():
 
 
 @pytest.fixture
-def invoices():
-    """Makes records of invoices: 55 a month, 220 a region."""
+def make_pdf(drive):
+    """Makes a PDF of records, cut into chunks of any sizes, by one consumer: it holds a process.
 
-    def make(count):
-        return [
-            (
-                f"Region {number // 220:03d}",
-                date(2024, number // 55 % 12 + 1, 1),
-                f"INV-{number:06d}",
-                CUSTOMERS[number % 5],
-                number % 17 + 1,
-                (number * 7919 % 99_991) / 100,
-            )
-            for number in range(count)
-        ]
-
-    return make
-
-
-@pytest.fixture
-def report():
-    """A report on the invoices."""
-    return Report(
-        "invoices",
-        title="Invoices by region and month",
-        columns=[
-            Column("invoice"),
-            Column("customer"),
-            Column("quantity", format="integer"),
-            Column("amount", format="currency:EUR"),
-        ],
-        groups=[Group("region"), Group("month", format="month")],
-        totals=[sum_of("quantity"), sum_of("amount")],
-    )
-
-
-@pytest.fixture
-def make_pdf():
-    """Makes a PDF of records, cut into chunks of any sizes, the state sent through JSON between them.
-
-    ``between`` is called with the consumer after each chunk.
+    ``between`` is called with the consumer after ``begin`` and after each chunk.
     """
     consumers = []
 
     def make(report, records, *, names=NAMES, sizes=(1000,), between=lambda _: None, output=None):
-        layout = lay_out(report, names)
-        maker = RowMaker(layout)
-        rows_state = maker.begin()
-        output = RecordingOutput() if output is None else output
-        consumer = PdfConsumer(layout)
-        consumers.append(consumer)
-        state = consumer.begin(output)
-        all_rows = []
-        start = turn = 0
-        end = False
-        while not end:
-            stop = start + sizes[turn % len(sizes)]
-            end = stop >= len(records)
-            rows, rows_state = maker.rows(Records(names, records[start:stop]), rows_state, end)
-            all_rows += rows
-            chunk = Chunk(turn, rows, start, min(stop, len(records)), end)
-            given = json.dumps(state)
-            after = consumer.consume_chunk(chunk, state, output)
-            assert json.dumps(state) == given  # a state is a value
-            state = json.loads(json.dumps(after))
-            between(consumer)
-            start = stop
-            turn += 1
-        return Made(output, consumer.finalize(state, output), all_rows)
+        consumers.append(consumer := PdfConsumer(lay_out(report, names)))
+        driven = drive(
+            lambda _: consumer,
+            report,
+            names,
+            records,
+            sizes=sizes,
+            output=output,
+            look=lambda: between(consumer),
+        )
+        return Made(driven.output, driven.result, driven.rows)
 
     yield make
     for consumer in consumers:
