@@ -13,7 +13,10 @@ from genstage._core.checks import check_seconds
 __all__ = ["MemoryMonitor", "memory_bytes"]
 
 
-_ROUNDS = 5  # samples from one look for new processes to the next: that look goes through the whole machine
+# Looking for new processes goes through all those of the machine: at each sample while a run begins, and now
+# and then later.
+_EARLY = 20
+_ROUNDS = 5
 
 
 def memory_bytes() -> int:
@@ -72,7 +75,7 @@ class MemoryMonitor:
     def _sample(self) -> None:
         family: list[psutil.Process] = []
         for number in count():
-            if number % _ROUNDS == 0:
+            if number < _EARLY or number % _ROUNDS == 0:
                 family = _family()
             if self._stopped.wait(self._interval_s):
                 return

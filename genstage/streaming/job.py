@@ -169,12 +169,21 @@ class _Attempt:
     results: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[Path, Path]] = field(default_factory=dict)
     outputs: list[FileOutput] = field(default_factory=list)
+    ended: bool = False
 
     def end(self) -> None:
         """Close its files, also those of a stage that was killed and could not do it itself."""
         self.fence.drop()
-        for output in self.outputs:
+        self.ended = True
+        for output in list(self.outputs):
             output.close()
+
+    def add(self, output: FileOutput) -> FileOutput:
+        """Take on an output; one that comes too late is closed at once."""
+        self.outputs.append(output)
+        if self.ended:
+            output.close()
+        return output
 
 
 class _StreamJob:
@@ -276,9 +285,7 @@ class _StreamJob:
         final = self._out / sink.file
 
         def make_output() -> FileOutput:
-            output = FileOutput(folder, final, attempt.fence, wrote)
-            attempt.outputs.append(output)
-            return output
+            return attempt.add(FileOutput(folder, final, attempt.fence, wrote))
 
         def wrote() -> None:
             self._first_bytes_s.setdefault(sink.name, self._clock() - self._begun)

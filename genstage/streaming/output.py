@@ -162,6 +162,7 @@ class FileOutput:
             for part in ("files", "scratch"):
                 (folder / part).mkdir(parents=True)
         self._main = self._open(folder / "main", final)
+        self._closed = False
         self._parts: dict[str, FilePart] = {}
         self._scratches: dict[str, FilePart] = {}
 
@@ -191,6 +192,7 @@ class FileOutput:
                 raise OptionError("name", name, "another name than the main file's")
             final = self._final.with_name(check_file_name(name))
             found = self._parts[name] = self._open(self._folder / "files" / name, final)
+            self._close_if_late(found)
         return found
 
     def scratch(self, name: str) -> FilePart:
@@ -204,6 +206,7 @@ class FileOutput:
         if found is None:
             path = self._folder / "scratch" / check_file_name(name)
             found = self._scratches[name] = self._open(path, self._final)
+            self._close_if_late(found)
         return found
 
     def finish(self) -> dict[Path, Path]:
@@ -218,8 +221,14 @@ class FileOutput:
         return {file.path: file.final for file in files}
 
     def close(self) -> None:
-        """Give all descriptors back; allowed more than once."""
-        for file in (self._main, *self._parts.values(), *self._scratches.values()):
+        """Give all descriptors back; allowed more than once, from any thread."""
+        self._closed = True
+        for file in (self._main, *list(self._parts.values()), *list(self._scratches.values())):
+            file.close()
+
+    def _close_if_late(self, file: FilePart) -> None:
+        """Close a file that was opened while another thread closed the others."""
+        if self._closed:
             file.close()
 
     def _open(self, path: Path, final: Path) -> FilePart:

@@ -129,6 +129,22 @@ def test_nothing_is_done_when_the_attempt_is_over(output, fence, use, over):
     assert caught.value.problem == "this attempt is over, its files are closed"
 
 
+@pytest.mark.parametrize("kind", ["part", "scratch"])
+def test_a_file_that_is_opened_while_the_others_are_closed_is_closed_too(output, monkeypatch, kind):
+    opened = os.open
+
+    def late(*arguments):
+        descriptor = opened(*arguments)
+        monkeypatch.undo()
+        output.close()  # as another thread might just then
+        return descriptor
+
+    monkeypatch.setattr(os, "open", late)
+    part = getattr(output, kind)("b.txt")
+
+    assert part._descriptor == -1
+
+
 def test_closed_files_are_not_written(output):
     output.close()
     output.close()

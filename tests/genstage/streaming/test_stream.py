@@ -168,6 +168,26 @@ def test_a_stage_killed_at_any_moment_does_not_change_the_bytes(make_stream, out
     assert files(out) == ["a.txt", "b.txt", "lines.extra"]
 
 
+def test_a_sink_killed_while_it_begins_is_replaced(make_stream, out):
+    reached, gate, later = threading.Event(), threading.Event(), threading.Event()
+
+    def trap(moment):
+        if moment == "begin" and not reached.is_set():
+            reached.set()
+            gate.wait(DEADLINE_S)
+            later.set()
+
+    with make_stream(ListSource(95), {"a": Lines(trap)}).run() as run:
+        assert reached.wait(DEADLINE_S)
+        run._engine.kill(run._supervisor._group.children["a"], Killed())
+        summary = run.wait(DEADLINE_S)
+        gate.set()
+        assert later.wait(DEADLINE_S)
+
+    assert summary.restarts == 1
+    assert (out / "a.txt").read_bytes() == expected_lines(95)
+
+
 def test_a_killed_sink_that_is_not_replaced_leaves_nothing_open_and_nothing_behind(make_stream, out):
     reached, gate = threading.Event(), threading.Event()
 

@@ -8,7 +8,8 @@ from genstage import SourceError
 from genstage.sources import Records
 from renderers.demo import KEY, QUERY, REPORT, create_sample, demo_source
 from renderers.model import lay_out
-from renderers.pdf.sheet import _ems, make_sheet
+from renderers.pdf.cells import ems
+from renderers.pdf.sheet import make_sheet
 from renderers.rows import RowMaker
 
 
@@ -70,7 +71,7 @@ def test_every_row_fits_on_a_line_of_a4(sample, rows):
     sheet = make_sheet(lay_out(REPORT, demo_source(sample).columns()))
     assert sheet.settings["width"] < sheet.settings["height"]
     for row in rows:
-        assert all(_ems(text) <= width for text, width in zip(row.texts, sheet.columns, strict=False))
+        assert all(ems(text) <= column.width for text, column in zip(row.texts, sheet.columns, strict=False))
 
 
 def test_an_empty_sample_is_an_empty_report(tmp_path):
