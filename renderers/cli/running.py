@@ -79,10 +79,21 @@ def _followed(run: Run[Summary], show: Show, signals: Signals) -> Summary:
             _log.info("stopping", signal=interrupted.name)
             statistics = run.statistics()
             show(STOPPING, statistics.records, statistics.expected)
-            run.stop()
+            _stop(run)
             if run.statistics().state == "completed":  # it came too late: the outputs are whole
                 return run.wait()
             raise
+
+
+def _stop(run: Run[Summary]) -> None:
+    """Stop a run, in short waits: a second signal must not wait for the end of a long one."""
+    while True:
+        try:
+            run.stop(timeout_s=_GLANCE_S)
+        except TimeoutError:
+            continue
+        else:
+            return
 
 
 def _activity(statistics: PipelineStatistics) -> str:
