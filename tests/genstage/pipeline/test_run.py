@@ -143,10 +143,15 @@ def test_stop_after_the_end_changes_nothing(line):
         assert run.statistics().state == "completed"
 
 
-def test_an_exception_in_the_block_stops_the_run_and_goes_on(line, gate):
-    reached = threading.Event()
-    line.traps["numbers"] = lambda moment: moment == 17 and (reached.set(), gate.wait(0.2))
-    runs = []
+def test_an_exception_in_the_block_stops_the_run_and_goes_on(line):
+    reached, runs = threading.Event(), []
+
+    def trap(moment):
+        if moment == 17:
+            reached.set()
+            until(lambda: runs and runs[0].statistics().state == "stopping")
+
+    line.traps["numbers"] = trap
 
     def interrupted():
         with pipeline(line).run() as run:
