@@ -54,6 +54,7 @@ class DemandDispatcher:
         random: Random | None = None,
     ) -> None:
         self._consumers: list[_Consumer] = []  # greatest demand first, older first among equals
+        self._only: _Consumer | None = None  # the consumer, if there is just one: then nothing has an order
         self._by_tag: dict[Tag, _Consumer] = {}
         self._pending = 0
         self._max_demand = max_demand
@@ -62,11 +63,13 @@ class DemandDispatcher:
     def start(self, link: Link) -> None:
         """Called once, before anything else."""
         self._link = link
+        self._deliver = link.deliver
 
     def subscribe(self, tag: Tag, peer: Peer, options: Mapping[str, Any]) -> int:  # noqa: ARG002 - it has no options
         """Take a consumer on."""
         consumer = self._by_tag[tag] = _Consumer(tag, peer)
         self._consumers.append(consumer)
+        self._count()
         return 0
 
     def ask(self, tag: Tag, count: int) -> int:
@@ -76,11 +79,12 @@ class DemandDispatcher:
         elif count > self._max_demand:
             self._link.report("demand_above_max", expected=self._max_demand, got=count)
         consumer = self._by_tag[tag]
-        consumers = self._consumers
         consumer.demand += count
-        if len(consumers) > 1:
-            consumers.remove(consumer)
-            insort(consumers, consumer, key=_falling)
+        if self._only is None:
+            self._consumers.remove(consumer)
+            insort(self._consumers, consumer, key=_falling)
+        if not self._pending:
+            return count
         covered = min(self._pending, count)
         self._pending -= covered
         return count - covered
@@ -89,6 +93,7 @@ class DemandDispatcher:
         """A consumer has left; its demand is remembered."""
         consumer = self._by_tag.pop(tag)
         self._consumers.remove(consumer)
+        self._count()
         self._pending += consumer.demand
         return 0
 
@@ -99,6 +104,11 @@ class DemandDispatcher:
             self._random.shuffle(consumers)
             consumers.sort(key=lambda consumer: not consumer.demand)
             self._random = None
+        only = self._only
+        if only is not None and 0 < (count := len(events)) <= only.demand:
+            only.demand -= count  # the common case: saves the loop and its bookkeeping
+            self._deliver(only.peer, only.tag, events)
+            return ()
         while consumers and events:
             consumer = consumers[0]
             demand = consumer.demand
@@ -112,7 +122,7 @@ class DemandDispatcher:
             if len(consumers) > 1:
                 del consumers[0]
                 insort(consumers, consumer, key=_falling)
-            self._link.deliver(consumer.peer, consumer.tag, now)
+            self._deliver(consumer.peer, consumer.tag, now)
         if events and self._pending:
             self._pending = max(self._pending - len(events), 0)
         return events
@@ -139,3 +149,6 @@ class DemandDispatcher:
     def info(self, send: Callable[[], None]) -> None:
         """Nothing waits in here: send it."""
         send()
+
+    def _count(self) -> None:
+        self._only = self._consumers[0] if len(self._consumers) == 1 else None
