@@ -27,7 +27,7 @@ from genstage._core.subscription import Subscription
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from genstage._core.messages import Events, Tag
     from genstage._core.options import CancelMode
@@ -44,9 +44,10 @@ class Upstream:
     Attributes:
         window: Its demand window; ``None`` when the stage asks by hand.
         finished: Whether the producer has said that no event follows.
+        last_ask: The last automatic ask, to be sent again when as much is asked for.
     """
 
-    __slots__ = ("cancel", "finished", "subscription", "watch", "window")
+    __slots__ = ("cancel", "finished", "last_ask", "subscription", "watch", "window")
 
     def __init__(self, subscription: Subscription, watch: int, cancel: CancelMode) -> None:
         self.subscription = subscription
@@ -54,6 +55,7 @@ class Upstream:
         self.cancel = cancel
         self.window: Window | None = None
         self.finished = False
+        self.last_ask: Ask | None = None
 
 
 class Consuming:
@@ -66,11 +68,22 @@ class Consuming:
         one_finished: Whether any producer has finished.
     """
 
-    __slots__ = ("_core", "_finish_wanted", "_port", "closed", "events_in", "one_finished", "upstreams")
+    __slots__ = (
+        "_core",
+        "_finish_wanted",
+        "_me",
+        "_port",
+        "_send",
+        "closed",
+        "events_in",
+        "one_finished",
+        "upstreams",
+    )
 
     def __init__(self, core: StageCore) -> None:
         self._core = core
         self._port = core.port
+        self._me, self._send = core.port.me, core.port.send
         self.upstreams: dict[Tag, Upstream] = {}
         self.closed = False
         self.events_in = 0
@@ -113,10 +126,17 @@ class Consuming:
             raise Exit(mode.reason)
         if mode in (None, "automatic"):
             upstream.window = Window(checked.max_demand, checked.min_demand)
-            port.send(peer, Ask(port.me, tag, checked.max_demand))
+            self._ask(upstream, checked.max_demand)
         elif mode != "manual":
             raise Exit(BadReturn("handle_subscribe", mode))
         return subscription
+
+    def take(self, message: Events) -> None:
+        """A producer sends events."""
+        if message.tag in self.upstreams:
+            self.handle(message)
+        else:
+            self.unknown(message)
 
     def unknown(self, message: Events) -> None:
         """Events belong to no subscription: their sender is told to stop."""
@@ -124,26 +144,47 @@ class Consuming:
 
     def handle(self, message: Events) -> None:
         """Let the stage handle a message, batch by batch, each followed by its ask."""
-        core, port = self._core, self._port
-        tag, events = message.tag, message.events
-        self.events_in += len(events)
+        core, tag, events = self._core, message.tag, message.events
+        count = len(events)
+        self.events_in += count
         upstream = self.upstreams.get(tag)
         if upstream is None:  # it was cancelled while the events waited in a producer-consumer
-            core.take(events, Subscription(None, port.me, tag, port.send))
+            self._take(events, Subscription(None, self._me, tag, self._send))
             return
-        subscription = upstream.subscription
-        if upstream.window is None:
-            core.take(events, subscription)
+        subscription, window = upstream.subscription, upstream.window
+        if window is None:
+            self._take(events, subscription)
             return
-        batches, excesses = upstream.window.split(events)
+        if 0 < count <= window.limit and count <= window.outstanding:  # the common case: it is one batch
+            ask = window.credit(count)
+            result = core.stage.handle_events(events, subscription)
+            if result is not None:
+                core.emit("handle_events", result)
+            if ask and not self.closed and not upstream.finished:
+                self._ask(upstream, ask)
+            return
+        batches, excesses = window.split(events)
         for excess in excesses:
-            port.report("excess_events", count=excess)
+            self._port.report("excess_events", count=excess)
         for batch, ask in batches:
-            core.take(batch, subscription)
+            self._take(batch, subscription)
             if self.closed:
                 return
             if ask and not upstream.finished:
-                port.send(subscription.producer, Ask(port.me, tag, ask))
+                self._ask(upstream, ask)
+
+    def _take(self, events: Sequence[Any], subscription: Subscription) -> None:
+        """Let the stage handle a batch."""
+        result = self._core.stage.handle_events(events, subscription)
+        if result is not None:
+            self._core.emit("handle_events", result)
+
+    def _ask(self, upstream: Upstream, count: int) -> None:
+        """Ask for more, by the same message if it is as much as before: nobody changes a message."""
+        subscription, ask = upstream.subscription, upstream.last_ask
+        if ask is None or ask.count != count:
+            ask = upstream.last_ask = Ask(self._me, subscription.tag, count)
+        self._send(subscription.producer, ask)
 
     def end(self, tag: Tag, kind: str) -> Upstream | None:
         """A subscription ends; ``None`` if it is unknown or has ended before.

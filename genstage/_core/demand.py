@@ -35,6 +35,19 @@ class Window:
         self.limit = max_demand - min_demand
         self.outstanding = max_demand
 
+    def credit(self, count: int) -> int:
+        """Credit a batch of ``count`` events, at most what is outstanding.
+
+        Returns:
+            How much to ask for after it (0: nothing).
+        """
+        outstanding = self.outstanding - count
+        if outstanding > self.min_demand:
+            self.outstanding = outstanding
+            return 0
+        self.outstanding = self.max_demand
+        return self.max_demand - outstanding
+
     def split(self, events: Sequence[Any]) -> tuple[Sequence[tuple[Sequence[Any], int]], Sequence[int]]:
         """Cut a message into batches.
 
@@ -43,15 +56,8 @@ class Window:
             excess, per batch that held any.
         """
         limit = self.limit
-        owed = outstanding = self.outstanding
+        owed = self.outstanding
         count = len(events)
-        if 0 < count <= limit and count <= owed:  # the common case, worth a way of its own
-            outstanding -= count
-            if outstanding > self.min_demand:
-                self.outstanding = outstanding
-                return ((events, 0),), ()
-            self.outstanding = self.max_demand
-            return ((events, self.max_demand - outstanding),), ()
         batches: list[tuple[Sequence[Any], int]] = []
         excesses: list[int] = []
         for start in range(0, count, limit):
@@ -61,11 +67,5 @@ class Window:
                 excesses.append(credit - owed)
                 credit = owed
             owed -= credit
-            outstanding -= credit
-            ask = 0
-            if outstanding <= self.min_demand:
-                ask = self.max_demand - outstanding
-                outstanding = self.max_demand
-            batches.append((batch, ask))
-        self.outstanding = outstanding
+            batches.append((batch, self.credit(credit)))
         return batches, excesses

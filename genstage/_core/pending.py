@@ -23,6 +23,7 @@ from genstage._core.messages import Events
 
 if TYPE_CHECKING:
     from genstage._core.consuming import Consuming, Upstream
+    from genstage._core.messages import Ask
     from genstage._core.producing import Producing
     from genstage._core.stage import StageCore
     from genstage._core.subscription import Cancellation
@@ -48,12 +49,14 @@ class PendingEnd:
 class Pending:
     """The queue of one producer-consumer."""
 
-    __slots__ = ("_consuming", "_core", "_producing", "entries")
+    __slots__ = ("_buffered", "_consuming", "_core", "_expects", "_producing", "entries")
 
     def __init__(self, core: StageCore, producing: Producing, consuming: Consuming) -> None:
         self._core = core
         self._producing = producing
         self._consuming = consuming
+        self._buffered = producing.buffer.entries
+        self._expects = producing.dispatcher.expects
         self.entries: deque[Events | PendingInfo | PendingEnd] = deque()
 
     def __len__(self) -> int:
@@ -62,6 +65,23 @@ class Pending:
     def only_infos(self) -> bool:
         """Whether neither events nor ends are queued."""
         return all(isinstance(entry, PendingInfo) for entry in self.entries)
+
+    def ask(self, message: Ask) -> None:
+        """A consumer asks for more: perhaps for what waits here."""
+        self._producing.ask(message)
+        if self.entries:
+            self.work()
+
+    def take(self, message: Events) -> None:
+        """A producer sends events."""
+        consuming = self._consuming
+        if message.tag not in consuming.upstreams:
+            consuming.unknown(message)
+        elif self.entries or self._buffered or consuming.closed or not self._expects():
+            self.entries.append(message)
+            self.work()
+        else:  # the common case: saves the way through the queue
+            consuming.handle(message)
 
     def work(self) -> None:
         """Handle what is queued, as long as there is a reason to (rules 1 to 3)."""
@@ -82,9 +102,9 @@ class Pending:
                 self._look_at(entry)
 
     def _may_work(self) -> bool:
-        if self._producing.buffer.entries or self._consuming.closed:
+        if self._buffered or self._consuming.closed:
             return False
-        if self._producing.dispatcher.expects():
+        if self._expects():
             return True
         return self._consuming.one_finished and not any(isinstance(entry, Events) for entry in self.entries)
 

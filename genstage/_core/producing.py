@@ -34,7 +34,7 @@ from genstage._core.reasons import (
     DuplicatedSubscription,
     UnknownSubscription,
 )
-from genstage._core.results import Exit, Stop
+from genstage._core.results import Exit, Finish, Stop, checked_events
 from genstage._core.subscription import Cancellation, Subscription
 
 if TYPE_CHECKING:
@@ -62,15 +62,34 @@ class _Consumer:
 class Producing:
     """State and rules of a stage as producer."""
 
-    __slots__ = ("_core", "_log", "_port", "buffer", "consumers", "dispatcher", "events_out", "finishing")
+    __slots__ = (
+        "_buffered",
+        "_core",
+        "_dispatch",
+        "_dispatcher_ask",
+        "_log",
+        "_makes_events",
+        "_me",
+        "_port",
+        "_send",
+        "buffer",
+        "consumers",
+        "dispatcher",
+        "events_out",
+        "finishing",
+    )
 
     def __init__(self, core: StageCore, options: StageOptions) -> None:
         assert options.dispatcher is not None  # noqa: S101 - every producing kind has one
         self._core = core
         self._port = core.port
+        self._me, self._send = core.port.me, core.port.send
+        self._makes_events = core.kind == "producer"
         self.dispatcher = options.dispatcher
         self.dispatcher.start(self)
+        self._dispatch, self._dispatcher_ask = self.dispatcher.dispatch, self.dispatcher.ask
         self.buffer = Buffer(options.buffer_size, options.buffer_keep)
+        self._buffered = self.buffer.entries
         self.consumers: dict[Tag, _Consumer] = {}
         self.finishing = False
         self.events_out = 0
@@ -81,7 +100,7 @@ class Producing:
     def deliver(self, peer: Peer, tag: Tag, events: Sequence[Any]) -> None:
         """Send events to a subscription."""
         self.events_out += len(events)
-        self._port.send(peer, Events(self._port.me, tag, events))
+        self._send(peer, Events(self._me, tag, events))
 
     def ask_again(self, tag: Tag, count: int) -> None:
         """Ask on behalf of a subscription, behind the messages already waiting."""
@@ -121,10 +140,15 @@ class Producing:
 
     def ask(self, message: Ask) -> None:
         """A consumer asks for more. Who sent it does not matter: events go to the subscriber."""
-        if message.tag not in self.consumers:
-            self._port.send(message.sender, Cancelled(self._port.me, message.tag, UnknownSubscription()))
+        tag = message.tag
+        if tag not in self.consumers:
+            self._send(message.sender, Cancelled(self._me, tag, UnknownSubscription()))
             return
-        self._new_demand(self.dispatcher.ask(message.tag, message.count))
+        demand = self._dispatcher_ask(tag, message.count)
+        if self._buffered or self._log is not None:
+            self._new_demand(demand)
+        elif demand and self._makes_events and not self.finishing:  # saves two calls in the common case
+            self.emit("handle_demand", self._core.stage.handle_demand(demand))
 
     def consumer_gone(self, tag: Tag, cancellation: Cancellation) -> None:
         """A consumer cancelled or ended; an unknown tag is ignored."""
@@ -134,7 +158,7 @@ class Producing:
         self._say_goodbye(consumer, cancellation)
         events = self._goodbye_events(consumer, cancellation)
         if self._log is not None:
-            self.emit(events)
+            self.emit("handle_cancel", events)
             self._new_demand(self.dispatcher.cancel(tag))
             return
         owed = self.dispatcher.owed()
@@ -143,7 +167,7 @@ class Producing:
             self._store(events)
             demand += min(len(events), owed)
         elif events:
-            demand = max(demand - max(self.emit(events) - owed, 0), 0)
+            demand = max(demand - max(self.emit("handle_cancel", events) - owed, 0), 0)
         self._new_demand(demand)
 
     def _refuse(self, tag: Tag, reason: Reason) -> None:
@@ -151,11 +175,11 @@ class Producing:
         consumer = self.consumers.pop(tag)
         cancellation = Cancellation("cancel", reason)
         self._say_goodbye(consumer, cancellation)
-        self.emit(self._goodbye_events(consumer, cancellation))
+        self.emit("handle_cancel", self._goodbye_events(consumer, cancellation))
 
     def _goodbye_events(self, consumer: _Consumer, cancellation: Cancellation) -> Sequence[Any]:
         result = self._core.stage.handle_cancel(cancellation, consumer.subscription)
-        return self._core.events_of("handle_cancel", result)
+        return self._events_of("handle_cancel", result)
 
     def _say_goodbye(self, consumer: _Consumer, cancellation: Cancellation) -> None:
         subscription = consumer.subscription
@@ -168,18 +192,31 @@ class Producing:
 
     # -- events ---------------------------------------------------------------------------------------
 
-    def emit(self, events: Sequence[Any]) -> int:
+    def emit(self, callback: str, result: Any) -> int:
         """Dispatch what a callback returned; returns how many events the dispatcher took."""
+        events = result if type(result) is list else self._events_of(callback, result)
         if not events:
             return 0
         if self._log is not None:
             self._log.append(events)
             return 0
-        left = self.dispatcher.dispatch(events)
+        left = self._dispatch(events)
         if not left:
             return len(events)
         self._keep(left)
         return len(events) - len(left)
+
+    def _events_of(self, callback: str, result: Any) -> Sequence[Any]:
+        """The events that a callback returned; ``Finish`` also begins the end of the stage.
+
+        Raises:
+            Exit: It asked to stop, or returned what it must not.
+        """
+        if not isinstance(result, Finish):
+            return checked_events(callback, result)
+        events = checked_events(callback, result.events)
+        self._core.begin_end()
+        return events
 
     def info(self, message: Any) -> None:
         """Deliver an info behind the events emitted before it."""
@@ -224,10 +261,9 @@ class Producing:
         for entry in log or ():
             if isinstance(entry, int):
                 left = self._serve(entry, replay=True)
-                if left:
-                    self._core.demand(left)
+                self._demand(left)
             else:
-                self.emit(entry)
+                self.emit("handle_demand", entry)
         self._drain()
 
     # -- demand and buffer ----------------------------------------------------------------------------
@@ -241,13 +277,17 @@ class Producing:
         if self.buffer.entries:
             demand = self._serve(demand)
             self._drain()
-        if demand:
-            self._core.demand(demand)
+        self._demand(demand)
+
+    def _demand(self, demand: int) -> None:
+        """There is demand that the buffer could not serve."""
+        if demand and self._makes_events and not self.finishing:
+            self.emit("handle_demand", self._core.stage.handle_demand(demand))
 
     def _to_log(self, demand: int) -> int:
         while (taken := self.buffer.take(demand)) is not None:
             demand = taken.unserved
-            self.emit(taken.events)
+            self.emit("handle_demand", taken.events)
             for info in taken.infos:
                 self._release(info)
         return demand

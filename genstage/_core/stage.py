@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from genstage._core import messages as m
 from genstage._core.consuming import Consuming, SubscriberExit
 from genstage._core.dispatchers.demand import DemandDispatcher
+from genstage._core.messages import Ask, Events
 from genstage._core.options import stage_options
 from genstage._core.pending import Pending, PendingEnd, PendingInfo
 from genstage._core.producing import Producing
 from genstage._core.reasons import BadReturn, Crash, Normal
-from genstage._core.results import Exit, Finish, Reply, Stop, Unanswered, checked_events
+from genstage._core.results import Exit, Reply, Stop, Unanswered, checked_events
 from genstage._core.subscription import Cancellation
 from genstage.errors import NotAConsumerError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from genstage._core.consuming import Upstream
     from genstage._core.port import Port
     from genstage._core.reasons import Reason
-    from genstage._core.subscription import Subscription
 
 __all__ = ["Kind", "StageCore"]
 
@@ -46,11 +46,18 @@ class StageCore:
         kind: What it is.
         port: The way out.
         name: For errors.
+
+    Attributes:
+        emit: Sends on what a callback, the first argument, has returned: a stage that produces dispatches it,
+            a consumer may not have returned events.
     """
 
     __slots__ = (
         "_drained_sent",
+        "_on_ask",
+        "_on_events",
         "consuming",
+        "emit",
         "kind",
         "name",
         "pending",
@@ -69,6 +76,9 @@ class StageCore:
         self.producing: Producing | None = None
         self.consuming: Consuming | None = None
         self.pending: Pending | None = None
+        self.emit: Callable[[str, Any], object] = self._reject
+        self._on_ask: Callable[[Ask], None] = self._wrong_kind
+        self._on_events: Callable[[Events], None] = self._wrong_kind
         self._drained_sent = False
 
     def start(self) -> Reason | None:
@@ -93,7 +103,13 @@ class StageCore:
     def handle(self, message: Any) -> None:
         """Handle one message, to the end."""
         try:
-            self._HANDLERS[type(message)](self, message)
+            kind = type(message)
+            if kind is Events:  # the two that make up the traffic go straight to the side they are for
+                self._on_events(message)
+            elif kind is Ask:
+                self._on_ask(message)
+            else:
+                self._HANDLERS[kind](self, message)
             producing = self.producing
             if producing is not None and producing.finishing:
                 self._finish_when_drained(producing)
@@ -103,40 +119,6 @@ class StageCore:
             self._end(Crash(error))
 
     # -- called by the two sides ----------------------------------------------------------------------
-
-    def demand(self, demand: int) -> None:
-        """There is demand that the buffer could not serve."""
-        producing = self.producing
-        assert producing is not None  # noqa: S101 - only the producing side calls this
-        if self.kind == "producer" and not producing.finishing:
-            self.emit("handle_demand", self.stage.handle_demand(demand))
-
-    def take(self, events: Sequence[Any], origin: Subscription) -> None:
-        """Let the stage handle a batch."""
-        result = self.stage.handle_events(events, origin)
-        if result is not None:
-            self.emit("handle_events", result)
-
-    def events_of(self, callback: str, result: Any) -> Sequence[Any]:
-        """The events that a callback returned; ``Finish`` also begins the end of the stage.
-
-        Raises:
-            Exit: It asked to stop, or returned what it must not.
-        """
-        if not isinstance(result, Finish):
-            return checked_events(callback, result)
-        events = checked_events(callback, result.events)
-        self._begin_end()
-        return events
-
-    def emit(self, callback: str, result: Any) -> None:
-        """Send on what a callback returned."""
-        if self.producing is None:
-            self._reject(callback, result)
-        elif type(result) is list:
-            self.producing.emit(result)
-        else:
-            self.producing.emit(self.events_of(callback, result))
 
     def upstream_gone(self, upstream: Upstream, cancellation: Cancellation) -> None:
         """Tell the stage that one of its own subscriptions has ended."""
@@ -153,23 +135,34 @@ class StageCore:
         if self.producing is None:
             raise Exit(Normal())
         if self.pending is None or self.pending.only_infos():
-            self._begin_end()  # else the last end that is queued gets here again
+            self.begin_end()  # else the last end that is queued gets here again
+
+    def begin_end(self) -> None:
+        """No more data comes in, and none is asked for."""
+        self._producing.finishing = True
+        if self.consuming is not None:
+            self.consuming.closed = True
 
     # -- messages -------------------------------------------------------------------------------------
 
     def _configure(self, given: Mapping[str, Any] | None) -> None:
         options = stage_options(self.kind, given, DemandDispatcher)
         if self.kind != "consumer":
-            self.producing = Producing(self, options)
+            producing = self.producing = Producing(self, options)
+            self.emit = producing.emit
+            self._on_ask = producing.ask
         if self.kind == "producer":
             return
-        self.consuming = Consuming(self)
+        consuming = self.consuming = Consuming(self)
+        self._on_events = consuming.take
         if self.producing is not None:
-            self.pending = Pending(self, self.producing, self.consuming)
+            pending = self.pending = Pending(self, self.producing, consuming)
+            self._on_ask = pending.ask
+            self._on_events = pending.take
         for entry in options.subscribe_to:
             target, wanted = entry if isinstance(entry, tuple) else (entry, {})
             try:
-                self.consuming.subscribe(target, wanted)
+                consuming.subscribe(target, wanted)
             except OptionError:
                 continue  # reported by the consuming side; the stage starts without it, as in GenStage
 
@@ -178,30 +171,10 @@ class StageCore:
             self._producing.subscribe(message)
             self._work()
 
-    def _on_ask(self, message: m.Ask) -> None:
-        if self.producing is None:
-            self._wrong_kind(message)
-            return
-        self.producing.ask(message)
-        if self.pending is not None:
-            self.pending.work()
-
     def _on_cancel(self, message: m.Cancel) -> None:
         if self._is_producer(message):
             self._producing.consumer_gone(message.tag, Cancellation("cancel", message.reason))
             self._work()
-
-    def _on_events(self, message: m.Events) -> None:
-        consuming = self.consuming
-        if consuming is None:
-            self._wrong_kind(message)
-        elif message.tag not in consuming.upstreams:
-            consuming.unknown(message)
-        elif self.pending is None:
-            consuming.handle(message)
-        else:
-            self.pending.entries.append(message)
-            self.pending.work()
 
     def _on_cancelled(self, message: m.Cancelled) -> None:
         if self._is_consumer(message):
@@ -347,12 +320,6 @@ class StageCore:
 
     # -- end of data ----------------------------------------------------------------------------------
 
-    def _begin_end(self) -> None:
-        """No more data comes in, and none is asked for."""
-        self._producing.finishing = True
-        if self.consuming is not None:
-            self.consuming.closed = True
-
     def _finish_when_drained(self, producing: Producing) -> None:
         if self.pending:
             self.pending.settle()
@@ -368,7 +335,6 @@ class StageCore:
         self.port.stop(reason)
 
     _HANDLERS: ClassVar[dict[type, Callable[[StageCore, Any], None]]] = {
-        m.Ask: _on_ask,
         m.AskUpstream: _on_ask_upstream,
         m.Call: _on_call,
         m.Cancel: _on_cancel,
@@ -378,7 +344,6 @@ class StageCore:
         m.Down: _on_down,
         m.Drained: _on_drained,
         m.EstimateBuffered: _on_estimate_buffered,
-        m.Events: _on_events,
         m.Finished: _on_finished,
         m.GetDemand: _on_get_demand,
         m.Info: _on_info,

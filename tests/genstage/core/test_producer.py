@@ -305,16 +305,14 @@ def test_only_producers_have_a_demand_mode(bench, kind, mode, reported):
 
 
 def test_a_reply_follows_the_events_returned_with_it(bench):
-    order = []
     producer = bench("producer", handle_call=Reply("done", ["x"]))
     producer.subscribe(1)
     producer.ask(1, 1)
-    send, reply = producer.port.send, producer.port.reply
-    producer.port.send = lambda *args: (order.append("events"), send(*args))
-    producer.port.reply = lambda *args: (order.append("reply"), reply(*args))
-    producer.handle(m.Call("request", "caller"))
-    assert order == ["events", "reply"]
-    assert producer.port.replies == [("caller", "done")]
+    producer.port.reply = lambda *reply: producer.port.effects.append(("reply", *reply))
+    assert producer.handle(m.Call("request", "caller"))[1:] == [
+        ("events", "c1", 1, ["x"]),
+        ("reply", "caller", "done"),
+    ]
 
 
 def test_a_call_can_be_answered_later_or_with_the_end(bench):
