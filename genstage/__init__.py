@@ -1,8 +1,10 @@
 """Elixir's GenStage for Python, on pykka actors: demand-driven stages under supervision."""
 
+from genstage._core.messages import Down
 from genstage._core.reasons import Crash, Killed, Named, NoProc, Normal, Shutdown
 from genstage._core.results import Finish, Reply, Stop, Unanswered
 from genstage._core.subscription import Cancellation, Subscription
+from genstage._runtime.watch import Exited
 from genstage.client import ConsumerRef, ProducerConsumerRef, ProducerRef, Runtime, StageRef
 from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher
 from genstage.errors import (
@@ -31,7 +33,9 @@ __all__ = [
     "DeadStageError",
     "DemandDispatcher",
     "Dispatcher",
+    "Down",
     "Edge",
+    "Exited",
     "Finish",
     "GenstageError",
     "Graph",

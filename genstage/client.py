@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from genstage._core.checks import check_seconds
 from genstage._core.reasons import Killed
 from genstage._runtime.calls import Answer
 from genstage._runtime.engine import Engine
-from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef
-from genstage.errors import OptionError, StartError
+from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef, ref_to
+from genstage._runtime.watch import link, unlink
+from genstage.errors import DeadStageError, OptionError, StartError
 from genstage.stage import check_factory, make_core
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from genstage._core.reasons import Reason
+    from genstage._core.stage import StageCore
+    from genstage._runtime.actor import LaneActor
+    from genstage._runtime.driver import Driver
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
 
 __all__ = ["ConsumerRef", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
@@ -63,6 +67,7 @@ class Runtime:
         name: str | None = ...,
         blocking: bool = ...,
         timeout_s: float | None = ...,
+        linked_to: StageRef | None = ...,
     ) -> ProducerConsumerRef[In, Out]: ...
     @overload
     def start(
@@ -72,6 +77,7 @@ class Runtime:
         name: str | None = ...,
         blocking: bool = ...,
         timeout_s: float | None = ...,
+        linked_to: StageRef | None = ...,
     ) -> ProducerRef[Out]: ...
     @overload
     def start(
@@ -81,6 +87,7 @@ class Runtime:
         name: str | None = ...,
         blocking: bool = ...,
         timeout_s: float | None = ...,
+        linked_to: StageRef | None = ...,
     ) -> ConsumerRef[In]: ...
     def start(
         self,
@@ -89,6 +96,7 @@ class Runtime:
         name: str | None = None,
         blocking: bool = False,
         timeout_s: float | None = None,
+        linked_to: StageRef | None = None,
     ) -> StageRef:
         """Start a stage, and wait until its ``init`` has run.
 
@@ -97,12 +105,15 @@ class Runtime:
             name: Its name, unique in this runtime; by default made from the class name.
             blocking: Whether its callbacks block by nature (a query, a file): it gets a thread of its own.
             timeout_s: Seconds to wait; ``None``, the default, for ever.
+            linked_to: Another stage whose end is this one's too, and the other way round: as by
+                ``stage.link``, when ``init`` has run and before any message comes.
 
         Returns:
             A reference of the stage's kind.
 
         Raises:
             OptionError: ``factory`` makes no stage, an option of the stage is wrong, or the name is taken.
+            DeadStageError: The stage in ``linked_to`` is not alive.
             StartError: ``init`` raised, or refused to start; ``__cause__`` is its exception.
             CallTimeoutError: ``init`` has not returned in time; the stage is killed.
             RuntimeError: The caller is a stage on the lane where the new one would live.
@@ -114,23 +125,61 @@ class Runtime:
         seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
         self._engine.refuse_wait(own_lane=blocking)
         answer = Answer()
-        kinds: list[str] = []
+        partner = None if linked_to is None else self._linkable(linked_to)
+
+        def started(reason: Reason | None) -> None:  # in its own thread, before it gets any message
+            if reason is None and partner is not None:
+                link(born[0], partner)
+            answer.deliver(reason)
+
+        born: list[LaneActor] = []
         make = make_core(factory, name)
 
-        def made(port: Any) -> Any:
-            core = make(port)
-            kinds.append(core.kind)
-            return core
+        def made(port: Driver) -> StageCore:
+            born.append(port.me)
+            return make(port)
 
-        actor = self._engine.spawn(made, name=name, own_lane=blocking, listed=True, on_started=answer.deliver)
+        actor = self._engine.spawn(made, name=name, own_lane=blocking, listed=True, on_started=started)
         try:
             reason = answer.get(name, seconds, to="start")
         except BaseException:  # out of time, or Ctrl-C: nobody would hold a reference to it
+            if partner is not None:
+                unlink(actor, partner)
             self._engine.kill(actor, Killed())
             raise
         if reason is not None:
             raise _start_error(name, reason)
-        return _REFS[kinds[0]](actor)
+        return ref_to(actor)
+
+    def find(self, name: str) -> StageRef | None:
+        """Look a stage up that was started here under a name.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            A reference of the stage's kind; ``None`` if no running stage has the name.
+
+        Example:
+            >>> from genstage import Consumer, ConsumerRef
+            >>> with Runtime() as runtime:
+            ...     printer = runtime.start(Consumer, name="printer")
+            ...     found = runtime.find("printer")
+            ...     found == printer, isinstance(found, ConsumerRef), runtime.find("nobody")
+            (True, True, None)
+        """
+        _check_name(name)
+        actor = self._engine.resolve(name)
+        return None if actor is None or actor.behaviour is None else ref_to(actor)
+
+    def _linkable(self, stage: StageRef) -> LaneActor:
+        if not isinstance(stage, StageRef):
+            raise OptionError("linked_to", stage, "a reference to a running stage")
+        if not stage.alive:
+            raise DeadStageError(stage.name, stage.reason)
+        actor = self._engine.resolve(stage)
+        assert actor is not None  # noqa: S101 - a reference has one
+        return actor
 
     def close(self) -> None:
         """Stop what still runs, and end all threads; allowed more than once.
@@ -155,13 +204,6 @@ class Runtime:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise OptionError("name", name, "text, at least a letter")
-
-
-_REFS: dict[str, type[StageRef]] = {
-    "producer": ProducerRef,
-    "producer_consumer": ProducerConsumerRef,
-    "consumer": ConsumerRef,
-}
 
 
 def _start_error(name: str, reason: Reason) -> Exception:

@@ -11,8 +11,9 @@ from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from genstage._core.checks import check_reason, check_seconds
-from genstage._core.messages import Cast, Message, Stop
+from genstage._core.messages import Cast, Info, Message, Stop
 from genstage._core.stage import StageCore
+from genstage._runtime.refs import ref_to
 from genstage.errors import OptionError
 from genstage.logger import get_logger
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from genstage._core.stage import Kind
     from genstage._core.subscription import Cancellation, Subscription
     from genstage._runtime.driver import Driver
+    from genstage._runtime.refs import StageRef
     from genstage.logger import Logger
 
 __all__ = ["Consumer", "Producer", "ProducerConsumer", "Stage", "StageContext"]
@@ -78,6 +80,72 @@ class StageContext:
     def reply(self, to: Any, value: Any) -> None:
         """Answer a call that was left unanswered; an exception as value is raised at the caller."""
         self._port.reply(to, value)
+
+    @property
+    def ref(self) -> StageRef:
+        """The reference to the stage itself, to hand on or to compare."""
+        return ref_to(self._port.me)
+
+    def async_info(self, message: Any) -> None:
+        """Send a message to the stage itself that does not overtake the events it has emitted before.
+
+        It comes to ``handle_info`` when the events that were buffered at this moment have left.
+        """
+        self._port.send(self._port.me, Info(message))
+
+    def watch(self, stage: StageRef | str) -> int:
+        """Hear of another stage's end, whatever the reason: a ``Down`` comes to ``handle_info``, once.
+
+        Args:
+            stage: A reference, or a name in the same runtime. One that has ended, or that nobody has, is
+                down at once, with ``NoProc()``.
+
+        Returns:
+            The number of the watch, to tell it from others and to take it back. Each watch has its own.
+
+        Raises:
+            OptionError: ``stage`` is none.
+
+        Source:
+            OTP's ``monitor/2``.
+        """
+        return self._port.monitor(stage)
+
+    def unwatch(self, watch: int) -> None:
+        """Take a watch back; its ``Down`` may still be on the way."""
+        self._port.unwatch(watch)
+
+    def link(self, stage: StageRef | str) -> None:
+        """Tie this stage's end to another's, and the other's to this one's.
+
+        When one of them ends for any reason but ``Normal()``, the other is stopped with the same reason,
+        behind the messages that wait there already; its ``terminate`` runs. A stage that has ended already
+        counts as ended with ``NoProc()``.
+
+        Args:
+            stage: A reference, or a name in the same runtime.
+
+        Raises:
+            OptionError: ``stage`` is none.
+
+        Source:
+            OTP's ``link/1``; a stage that is killed by a link there does not clean up.
+        """
+        self._port.link(stage)
+
+    def unlink(self, stage: StageRef | str) -> None:
+        """Take a link back, from whichever side it was made."""
+        self._port.unlink(stage)
+
+    def trap_exits(self, *, on: bool = True) -> None:
+        """Hear of the ends of linked stages instead of ending with them.
+
+        ``Exited(stage, reason)`` comes to ``handle_info`` then, for ``Normal()`` too.
+
+        Source:
+            OTP's process flag ``trap_exit``.
+        """
+        self._port.me.traps_exits = on
 
     def stop(self, reason: Reason | None = None) -> None:
         """End the stage, behind the messages already waiting; by default normally.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from genstage._core.reasons import Reason
 
@@ -89,7 +89,17 @@ class Drained:
 
 @dataclass(slots=True)
 class Down:
-    """Runtime to stage: a watched peer has ended. Follows everything the peer sent."""
+    """A watched stage has ended. Follows everything that it sent.
+
+    The runtime tells the core of its own watches by it; those of ``stage.watch`` come to ``handle_info``.
+
+    Attributes:
+        watch: The number of the watch.
+        reason: Why the stage has ended; ``NoProc()`` if it had before the watch began.
+
+    Source:
+        OTP's ``{'DOWN', Ref, process, Pid, Reason}``.
+    """
 
     watch: int
     reason: Reason
@@ -149,6 +159,14 @@ class Message:
     """Anyone to stage: a message for ``handle_info``."""
 
     message: Any
+
+
+@dataclass(slots=True)
+class Apply:
+    """Anyone to stage: call ``function`` with the user's object. What it raises goes to ``reply``."""
+
+    function: Callable[[Any], Any]
+    reply: Any = None
 
 
 @dataclass(slots=True)

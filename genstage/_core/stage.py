@@ -257,6 +257,15 @@ class StageCore:
     def _on_message(self, message: m.Message) -> None:
         self.emit("handle_info", self.stage.handle_info(message.message))
 
+    def _on_apply(self, message: m.Apply) -> None:
+        try:
+            value = message.function(self.stage)
+        except Exception as error:
+            if message.reply is None:
+                raise
+            value = error
+        self.port.reply(message.reply, value)
+
     def _on_set_demand(self, message: m.SetDemand) -> None:
         if self.kind == "producer":
             self._producing.set_mode(message.mode)
@@ -335,6 +344,7 @@ class StageCore:
         self.port.stop(reason)
 
     _HANDLERS: ClassVar[dict[type, Callable[[StageCore, Any], None]]] = {
+        m.Apply: _on_apply,
         m.AskUpstream: _on_ask_upstream,
         m.Call: _on_call,
         m.Cancel: _on_cancel,

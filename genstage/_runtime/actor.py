@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pykka
 from pykka import messages as pykka_messages
 
-from genstage._core.messages import Call, Down, Message, Stop
+from genstage._core.messages import Apply, Call, Down, Message, Stop
 from genstage._core.reasons import BadReturn, Crash, NoProc, Normal, Reason
 from genstage._core.results import Exit
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
+from genstage._runtime.watch import end_links
 from genstage.errors import OptionError
 from genstage.logger import get_logger
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from genstage._runtime.calls import Request
     from genstage._runtime.engine import Engine
     from genstage._runtime.lane import Lane
+    from genstage._runtime.watch import Watcher
 
 __all__ = ["Behaviour", "LaneActor"]
 
@@ -61,6 +64,8 @@ class LaneActor(pykka.Actor):
 
     Attributes:
         reason: Why it ended; ``None`` while it is alive. Only :meth:`end` sets it.
+        links: Whom it is linked with; for ``watch`` only.
+        traps_exits: Whether the end of one of those is a message, and not its own end.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class LaneActor(pykka.Actor):
     ) -> None:
         super().__init__()
         self.actor_inbox = self.actor_ref.actor_inbox = _Inbox(self)
+        self.actor_ref._actor_weakref = self._proxied  # type: ignore[assignment] # noqa: SLF001 - what proxies reach
         self.name = name
         self.lane = lane
         self.own_lane = own_lane
@@ -88,8 +94,14 @@ class LaneActor(pykka.Actor):
         self._on_started: Callable[[Reason | None], None] | None = on_started
         # Guards what is told of the end, so that everybody is told exactly once: the reason and these.
         self._lock = threading.Lock()
-        self._watchers: dict[int, LaneActor] = {}
+        self._watchers: dict[int, Watcher] = {}
         self._requests: dict[Request, None] = {}
+        self.links: set[LaneActor] = set()
+        self.traps_exits = False
+
+    def _proxied(self) -> Any:
+        """What pykka's proxies show: the user's object."""
+        return self.behaviour.stage if isinstance(self.behaviour, StageCore) else None
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -191,6 +203,7 @@ class LaneActor(pykka.Actor):
             watcher.notify(number, reason)
         for request in requests:
             request.lost(self.name, reason)
+        end_links(self, reason)
         self._engine.forget(self)
         self._tell_started(reason)
         if self.own_lane:
@@ -215,7 +228,7 @@ class LaneActor(pykka.Actor):
 
     # -- watches --------------------------------------------------------------------------------------
 
-    def add_watcher(self, number: int, watcher: LaneActor) -> None:
+    def add_watcher(self, number: int, watcher: Watcher) -> None:
         """Tell ``watcher`` when this actor ends, or at once if it has."""
         with self._lock:
             if self.reason is None:
@@ -252,17 +265,22 @@ class _Inbox:
 
     def put(self, envelope: Envelope[Any], /) -> None:
         actor, content, future = self._actor, envelope.message, envelope.reply_to
-        is_stop = isinstance(content, pykka_messages._ActorStop)  # noqa: SLF001 - implementors need it
         if future is None:
-            actor.tell(Stop(Normal()) if is_stop else Message(content))
+            actor.tell(self._translated(content, None))
             return
         if isinstance(future, ForeignFuture):
             future.lane = actor.lane
+        is_stop = isinstance(content, pykka_messages._ActorStop)  # noqa: SLF001 - implementors need it
         reply = Foreign(future, actor.forget_request, is_stop=is_stop)
+        actor.request(self._translated(content, reply), reply)
+
+    @staticmethod
+    def _translated(content: Any, reply: Foreign | None) -> Any:
+        if isinstance(content, pykka_messages._ActorStop):  # noqa: SLF001 - implementors need it
+            return Stop(Normal())
         if isinstance(content, _PROXIED):
-            reply.deliver(TypeError(f"stage {actor.name!r} has no proxy: use tell or ask"))
-        else:
-            actor.request(Stop(Normal()) if is_stop else Call(content, reply), reply)
+            return Apply(partial(_access, content), reply)
+        return Message(content) if reply is None else Call(content, reply)
 
     def get(self) -> Envelope[Any]:
         raise TypeError("a lane actor's messages are handed to it, not fetched")
@@ -272,6 +290,18 @@ class _Inbox:
 
 
 _PROXIED = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
+
+
+def _access(message: Any, stage: Any) -> Any:
+    """Do to the user's object what a proxy was told to do."""
+    *parents, name = message.attr_path
+    holder = reduce(getattr, parents, stage)
+    if isinstance(message, pykka_messages.ProxySetAttr):
+        return setattr(holder, name, message.value)
+    attribute = getattr(holder, name)
+    if isinstance(message, pykka_messages.ProxyCall):
+        return attribute(*message.args, **message.kwargs)
+    return attribute
 
 
 class _Ended:

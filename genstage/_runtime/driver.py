@@ -7,7 +7,10 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from genstage._core.reasons import shown
+from genstage._core.messages import Down, Message
+from genstage._core.reasons import NoProc, shown
+from genstage._runtime.watch import Monitor, link, unlink
+from genstage.errors import OptionError
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import Behaviour, LaneActor
     from genstage._runtime.engine import Engine
+    from genstage._runtime.watch import Watcher
 
 __all__ = ["Driver"]
 
@@ -57,9 +61,12 @@ class Driver:
 
     def watch(self, peer: LaneActor) -> int:
         """Ask for a ``Down`` with the returned number when the peer ends."""
+        return self._watch(peer, self._actor)
+
+    def _watch(self, peer: LaneActor, watcher: Watcher) -> int:
         number = next(_numbers)
         self.watched[number] = peer
-        peer.add_watcher(number, self._actor)
+        peer.add_watcher(number, watcher)
         if not self._actor.alive:  # killed meanwhile: nobody else would take it back
             self.unwatch(number)
         return number
@@ -100,6 +107,34 @@ class Driver:
     def stop(self, reason: Reason) -> None:
         """End the actor."""
         self._actor.end(reason)
+
+    # -- for the user of a stage ----------------------------------------------------------------------
+
+    def monitor(self, target: Any) -> int:
+        """As :meth:`watch`, but the user hears of the end, and the target may be a name."""
+        peer = self.resolve(target)
+        if peer is not None:
+            return self._watch(peer, Monitor(self._actor))
+        number = next(_numbers)
+        self.send(self._actor, Message(Down(number, NoProc())))
+        return number
+
+    def link(self, target: Any) -> None:
+        """Link the actor with another.
+
+        Raises:
+            OptionError: The target is no stage's reference, or a name that no running stage has.
+        """
+        peer = self.resolve(target)
+        if peer is None:
+            raise OptionError("to", target, "a stage's reference, or the name of a running stage")
+        link(self._actor, peer)
+
+    def unlink(self, target: Any) -> None:
+        """Take a link back."""
+        peer = self.resolve(target)
+        if peer is not None:
+            unlink(self._actor, peer)
 
     # -- for supervisors ------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from genstage._core.checks import check_reason, check_seconds
 from genstage._core.messages import Call, Cast, Message, Stop, SubscribeTo
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from genstage._core.options import CancelMode
     from genstage._core.reasons import Reason
+    from genstage._core.stage import Kind
     from genstage._core.subscription import Subscription
     from genstage._runtime.actor import LaneActor
 
-__all__ = ["CALL_TIMEOUT_S", "ConsumerRef", "ProducerConsumerRef", "ProducerRef", "StageRef"]
+__all__ = ["CALL_TIMEOUT_S", "ConsumerRef", "ProducerConsumerRef", "ProducerRef", "StageRef", "ref_to"]
 
 CALL_TIMEOUT_S = 5.0
 
@@ -30,7 +31,10 @@ Out_co = TypeVar("Out_co", covariant=True)
 
 
 class StageRef:
-    """A running stage. Safe to use from any thread, also when the stage has ended."""
+    """A running stage. Safe to use from any thread, also when the stage has ended.
+
+    References to one stage are equal.
+    """
 
     def __init__(self, actor: LaneActor) -> None:
         self._actor = actor
@@ -44,6 +48,11 @@ class StageRef:
     def alive(self) -> bool:
         """Whether it has not ended."""
         return self._actor.alive
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it has ended; ``None`` while it is alive."""
+        return self._actor.reason
 
     @property
     def pykka(self) -> pykka.ActorRef[Any]:
@@ -145,6 +154,18 @@ class StageRef:
             parts.append(f" out={core.producing.events_out} buffered={len(core.producing.buffer)}")
         return "".join(parts)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StageRef) and other._actor is self._actor
+
+    def __hash__(self) -> int:
+        return hash(self._actor)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a reference to stage {self.name!r} cannot be pickled: it means a stage of this process; "
+            "pass the stage's name, or the class that makes such a stage, and start it over there"
+        )
+
     def __repr__(self) -> str:
         lane = "own" if self._actor.own_lane else "shared"
         return f"<{type(self).__name__} {self.name!r} {self._actor.state}{self._counts()} lane={lane}>"
@@ -204,6 +225,19 @@ class ConsumerRef(StageRef, Generic[In_contra]):
 
 class ProducerConsumerRef(ConsumerRef[In_contra], Generic[In_contra, Out_co]):
     """A running producer-consumer."""
+
+
+def ref_to(actor: LaneActor) -> StageRef:
+    """A reference of the stage's kind; a plain one if the stage has not been made yet."""
+    core = actor.behaviour
+    return _KINDS[core.kind](actor) if isinstance(core, StageCore) else StageRef(actor)
+
+
+_KINDS: dict[Kind, type[StageRef]] = {
+    "producer": ProducerRef,
+    "producer_consumer": ProducerConsumerRef,
+    "consumer": ConsumerRef,
+}
 
 
 def _checked(timeout_s: float | None) -> float | None:

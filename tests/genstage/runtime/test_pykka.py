@@ -146,11 +146,128 @@ def test_stages_are_not_in_pykkas_registry(echo):
     assert echo.alive
 
 
-def test_a_proxy_is_refused_and_does_no_harm(echo):
-    with pytest.raises(TypeError, match="stage 'echo' has no proxy: use tell or ask"):
-        echo.pykka.proxy().name.get(timeout=DEADLINE_S)
+# -- proxies ------------------------------------------------------------------------------------------
 
-    assert echo.alive
+
+class Cellar:
+    def __init__(self):
+        self.bottles = 3
+
+    def drink(self):
+        self.bottles -= 1
+        return threading.current_thread().name
+
+
+class House(Echo):
+    def __init__(self, heard=None):
+        super().__init__(heard)
+        self.rooms = 4
+        self.cellar = pykka.traversable(Cellar())
+
+    def build(self, count, *, where="above"):
+        self.rooms += count
+        return where, threading.current_thread().name
+
+    def burn(self):
+        raise ValueError("fire")
+
+    @property
+    def doors(self):
+        return self.rooms + 1
+
+
+@pytest.fixture
+def house(runtime):
+    return runtime.start(House, name="house")
+
+
+def test_a_proxy_reaches_the_users_object_in_its_turn(house, start, stuck, gate):
+    proxy = house.pykka.proxy()
+    stuck(start()[0])  # on the same lane
+    built = proxy.build(2, where="below")
+    rooms = proxy.rooms
+    gate.set()
+
+    assert built.get(timeout=DEADLINE_S) == ("below", "test-shared")
+    assert rooms.get(timeout=DEADLINE_S) == 6
+    assert proxy.doors.get(timeout=DEADLINE_S) == 7
+
+
+def test_a_proxy_sets_attributes(house):
+    proxy = house.pykka.proxy()
+    proxy.rooms = 9
+    assert proxy.rooms.get(timeout=DEADLINE_S) == 9
+
+
+def test_a_proxy_goes_through_what_is_traversable(house):
+    proxy = house.pykka.proxy()
+
+    assert proxy.cellar.drink().get(timeout=DEADLINE_S) == "test-shared"
+    proxy.cellar.bottles = 8
+    assert proxy.cellar.bottles.get(timeout=DEADLINE_S) == 8
+
+
+def test_what_a_stage_has_not_a_proxy_has_not(house):
+    with pytest.raises(AttributeError, match="nowhere"):
+        house.pykka.proxy().nowhere  # noqa: B018 - it is what raises
+
+
+def test_an_error_behind_a_proxy_is_the_askers_and_the_stage_goes_on(house):
+    proxy = house.pykka.proxy()
+    with pytest.raises(ValueError, match="fire"):
+        proxy.burn().get(timeout=DEADLINE_S)
+
+    assert proxy.rooms.get(timeout=DEADLINE_S) == 4
+
+
+def test_an_error_that_nobody_asked_for_ends_the_stage(house, expected_errors):
+    house.pykka.proxy().burn.defer()
+    assert house._actor.actor_stopped.wait(DEADLINE_S)
+
+    assert str(house.reason) == "ValueError: fire"
+    assert len(expected_errors) == 1
+
+
+def test_the_end_of_programs_behind_a_proxy_ends_the_stage_only(house, echo, expected_errors):
+    def leave():
+        raise SystemExit(3)
+
+    house.pykka.proxy().cellar.drink = leave
+    with pytest.raises(pykka.ActorDeadError):
+        house.pykka.proxy().cellar.drink().get(timeout=DEADLINE_S)
+
+    assert echo.pykka.ask("hello", timeout=DEADLINE_S)[0] == "hello"
+    assert expected_errors
+
+
+def test_a_proxy_of_a_stage_that_ends_is_told(house):
+    proxy = house.pykka.proxy()
+    house.stop()
+
+    with pytest.raises(pykka.ActorDeadError):
+        proxy.rooms.get(timeout=DEADLINE_S)
+
+
+def test_proxies_and_futures_work_both_ways(runtime):
+    class Partner(pykka.ThreadingActor):
+        def __init__(self):
+            super().__init__()
+            self.beds = 2
+
+        def visit(self, house):
+            return house.build(1).get(timeout=DEADLINE_S), self.beds
+
+    class Host(House):
+        def handle_call(self, _request, _reply_to):
+            return Reply(partner.beds.get(timeout=DEADLINE_S))
+
+    partner = Partner.start().proxy()
+    try:
+        host = runtime.start(Host, blocking=True, name="host")
+        assert host.pykka.ask("beds", timeout=DEADLINE_S) == 2
+        assert partner.visit(host.pykka.proxy()).get(timeout=DEADLINE_S) == (("above", "test-host"), 2)
+    finally:
+        partner.stop()
 
 
 def test_waiting_on_ones_own_lane_is_refused(echo, start):
