@@ -70,6 +70,23 @@ def test_in_a_finite_buffer_infos_leave_with_the_event_before_them():
     assert buffer.take(1) == Taken([3], [], 0)
 
 
+def test_events_and_infos_leave_in_turns():
+    buffer = filled(10, "last", 1, 2)
+    for info in "ij":
+        buffer.store_info(info)
+    buffer.store([3, 4, 5])
+    for info in "kl":
+        buffer.store_info(info)
+    buffer.store([6])
+    buffer.store_info("m")
+    assert [buffer.take(count) for count in (3, 4, 2)] == [
+        Taken([1, 2], ["i", "j"], 1),
+        Taken([3, 4, 5], ["k", "l"], 1),
+        Taken([6], ["m"], 1),
+    ]
+    assert buffer.take(1) is None
+
+
 def test_in_an_infinite_buffer_an_info_is_an_entry_and_ends_a_take():
     buffer = filled(None, "last", 1, 2)
     buffer.store_info("i")
