@@ -129,12 +129,15 @@ class StageRef:
     def _request(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
         self._refuse_own_lane()
         seconds = _checked(timeout_s)
-        answer = Answer()
+        answer = self._answer()
         self._actor.request(make(answer), answer)
         try:
             return answer.get(self.name, seconds)
         finally:
             self._actor.forget_request(answer)
+
+    def _answer(self) -> Answer:
+        return Answer()  # a simulation's reference has one that does not wait for another thread
 
     def _refuse_own_lane(self) -> None:
         if self.alive and self._actor.lane.current:

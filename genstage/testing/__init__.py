@@ -1,5 +1,7 @@
 """The test kit: what a user needs to test stages and sinks of their own."""
 
+from genstage.testing.clock import ManualClock
 from genstage.testing.output import RecordingOutput, RecordingPart
+from genstage.testing.simulation import Simulation
 
-__all__ = ["RecordingOutput", "RecordingPart"]
+__all__ = ["ManualClock", "RecordingOutput", "RecordingPart", "Simulation"]

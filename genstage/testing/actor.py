@@ -1,0 +1,228 @@
+"""A simulated actor, its port, and how one waits for it: the runtime's, without lanes and threads."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import TYPE_CHECKING, Any, cast
+
+from genstage._core.messages import Down
+from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
+from genstage._runtime.calls import Answer
+from genstage._runtime.driver import Driver
+from genstage.errors import CallTimeoutError, OptionError
+from genstage.logger import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from genstage._core.messages import Tag
+    from genstage._runtime.actor import Behaviour
+    from genstage._runtime.calls import Request
+    from genstage.testing.network import Network
+
+__all__ = ["SimulatedActor", "SimulatedAnswer", "SimulatedPort", "Start"]
+
+
+class Start:
+    """The first message of an actor."""
+
+    def __repr__(self) -> str:
+        return "Start()"
+
+
+class SimulatedPort(Driver):
+    """The runtime's port, with the network instead of lanes."""
+
+    def __init__(self, actor: SimulatedActor, network: Network) -> None:
+        super().__init__(cast("Any", actor), cast("Any", network))
+        self._network = network
+
+    def send(self, to: Any, message: Any) -> None:
+        """Deliver a message, when the schedule says so."""
+        if to is not None and self._actor.alive:
+            self._network.post(cast("Any", self._actor), to, message)
+
+    def watch(self, peer: Any) -> int:
+        """Ask for a ``Down`` with the returned number when the peer ends."""
+        number = next(self._network.numbers)
+        self.watched[number] = peer
+        peer.add_watcher(number, self._actor)
+        return number
+
+    def new_tag(self) -> Tag:
+        """A tag that no other subscription has."""
+        return next(self._network.numbers)
+
+    def report(self, event: str, **fields: Any) -> None:
+        """Tell the log, and the test."""
+        self._network.reports.append((self._actor.name, event, fields))
+        super().report(event, **fields)
+
+
+class SimulatedActor:
+    """What the runtime's actor is to others, without a lane.
+
+    Args:
+        network: Where it lives.
+        make: Makes its behaviour, in its first turn.
+        name: Its name.
+        on_started: Told once: ``None``, or why it does not start.
+
+    Attributes:
+        reason: Why it ended; ``None`` while it is alive.
+    """
+
+    own_lane = False
+
+    def __init__(
+        self,
+        network: Network,
+        make: Callable[[Any], Behaviour],
+        *,
+        name: str,
+        on_started: Callable[[Reason | None], None],
+    ) -> None:
+        self.network = self.lane = network
+        self.name = name
+        self.behaviour: Behaviour | None = None
+        self.reason: Reason | None = None
+        self.driver = SimulatedPort(self, network)
+        self.actor_stopped = _Stopped(self)
+        self._make = make
+        self._on_started: Callable[[Reason | None], None] | None = on_started
+        self._run = contextvars.Context().run
+        self._watchers: dict[int, SimulatedActor] = {}
+        self._requests: dict[Request, None] = {}
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes part in anything any more."""
+        return self.reason is None
+
+    @property
+    def state(self) -> str:
+        """Whether it runs or why it ended, in one line."""
+        return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
+
+    # -- messages -------------------------------------------------------------------------------------
+
+    def tell(self, message: Any) -> None:
+        """Hand over a message, from whose turn it is."""
+        self.network.post(self.network.speaker, self, message)
+
+    def request(self, message: Any, request: Request) -> None:
+        """Hand over a message that wants an answer; if the actor ends first, that is the answer."""
+        if self.await_end(request):
+            self.tell(message)
+
+    def await_end(self, request: Request) -> bool:
+        """Tell ``request`` when the actor ends, or at once if it has; gives whether it is alive."""
+        if self.reason is None:
+            self._requests[request] = None
+            return True
+        request.lost(self.name, self.reason)
+        return False
+
+    def forget_request(self, request: Request) -> None:
+        """Nobody waits for the answer any more."""
+        self._requests.pop(request, None)
+
+    def turn(self, message: Any) -> None:
+        """Handle one message to the end."""
+        try:
+            if isinstance(message, Start):
+                self._run(self._begin)
+            elif self.behaviour is not None:
+                self._run(self.behaviour.handle, message)
+        except BaseException as error:  # noqa: BLE001 - as in the runtime: it is this actor's end only
+            self.end(Crash(error))
+
+    def _begin(self) -> None:
+        try:
+            behaviour = self.behaviour = self._make(self.driver)
+            reason = behaviour.start()
+        except BaseException as error:  # noqa: BLE001 - a factory is the user's code
+            reason = Crash(error)
+        if reason is not None:
+            self.end(reason)
+        elif self.alive:
+            self._tell_started(None)
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    def end(self, reason: Any) -> bool:
+        """Be dead from now on, for everybody; gives whether it was alive until now."""
+        if self.reason is not None:
+            return False
+        self.reason = reason = reason if isinstance(reason, Reason) else BadReturn("Stop", reason)
+        if isinstance(reason, Crash) and not (
+            self._on_started is not None and isinstance(reason.exception, OptionError)
+        ):
+            get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=reason.exception)
+        self.driver.close()
+        watchers, self._watchers = self._watchers, {}
+        for number, watcher in watchers.items():
+            watcher.driver.watched.pop(number, None)
+            self.network.post(self, watcher, Down(number, reason))
+        requests, self._requests = self._requests, {}
+        for request in requests:
+            request.lost(self.name, reason)
+        self.network.forget(self)
+        self._tell_started(reason)
+        return True
+
+    def _tell_started(self, reason: Reason | None) -> None:
+        on_started, self._on_started = self._on_started, None
+        if on_started is not None:
+            on_started(reason)
+
+    # -- watches --------------------------------------------------------------------------------------
+
+    def add_watcher(self, number: int, watcher: SimulatedActor) -> None:
+        """Tell ``watcher`` when this actor ends, or that it has."""
+        if self.reason is None:
+            self._watchers[number] = watcher
+        else:
+            watcher.driver.watched.pop(number, None)
+            self.network.post(self, watcher, Down(number, NoProc()))
+
+    def remove_watcher(self, number: int) -> None:
+        """Take a watch back."""
+        self._watchers.pop(number, None)
+
+    def __repr__(self) -> str:
+        return f"<{self.name!r} {self.state}>"
+
+
+class SimulatedAnswer(Answer):
+    """An answer for which the simulation runs."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+
+    def get(self, name: str, timeout_s: float | None, *, to: str = "answer") -> Any:
+        """Run until the answer is there.
+
+        Raises:
+            CallTimeoutError: Nothing moves any more, and there is none.
+        """
+        if not self._network.run_until(self._future.done):
+            raise CallTimeoutError(name, float("inf") if timeout_s is None else timeout_s, to=to)
+        return self._future.result(0)
+
+
+class _Stopped:
+    """What a reference waits for; the simulation runs meanwhile."""
+
+    def __init__(self, actor: SimulatedActor) -> None:
+        self._actor = actor
+
+    def wait(self, timeout_s: float | None = None) -> bool:  # noqa: ARG002 - the clock stands still
+        """Run until the actor has ended or nothing moves; gives whether it has ended."""
+        actor = self._actor
+        return actor.network.run_until(lambda: not actor.alive)
+
+    def is_set(self) -> bool:
+        """Whether the actor has ended."""
+        return not self._actor.alive
