@@ -6,7 +6,7 @@ from genstage._core.results import Finish, Reply, Stop, Unanswered
 from genstage._core.subscription import Cancellation, Subscription
 from genstage._runtime.watch import Exited
 from genstage.client import ConsumerRef, ProducerConsumerRef, ProducerRef, Runtime, StageRef
-from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher
+from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher, PartitionDispatcher
 from genstage.errors import (
     CallTimeoutError,
     DeadStageError,
@@ -48,6 +48,7 @@ __all__ = [
     "NotAConsumerError",
     "OptionError",
     "OutputError",
+    "PartitionDispatcher",
     "Pipeline",
     "PipelineError",
     "PipelineStatistics",

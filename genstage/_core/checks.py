@@ -7,7 +7,7 @@ from math import inf, isnan
 from genstage._core.reasons import Normal, Reason
 from genstage.errors import OptionError
 
-__all__ = ["check_count", "check_reason", "check_seconds"]
+__all__ = ["check_count", "check_flag", "check_reason", "check_seconds"]
 
 
 def check_count(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -22,6 +22,17 @@ def check_count(name: str, value: object, low: int, high: int | None = None) -> 
         raise OptionError(name, value, f"{low} or more")
     if high is not None and value > high:
         raise OptionError(name, value, f"{high} or less")
+    return value
+
+
+def check_flag(name: str, value: object) -> bool:
+    """``True`` or ``False``.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(name, value, "True or False")
     return value
 
 

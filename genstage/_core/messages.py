@@ -88,6 +88,13 @@ class Drained:
 
 
 @dataclass(slots=True)
+class AskLater:
+    """Stage to itself, for its dispatcher: what ``demand`` returns is new demand for the producer."""
+
+    demand: Callable[[], int]
+
+
+@dataclass(slots=True)
 class Down:
     """A watched stage has ended. Follows everything that it sent.
 

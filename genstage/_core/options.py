@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from genstage._core.checks import check_count
+from genstage._core.dispatchers.base import Dispatcher
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from genstage._core.dispatchers.base import Dispatcher
 
 __all__ = [
     "CancelMode",
@@ -33,6 +33,8 @@ _ALLOWED = {
     "producer_consumer": ("dispatcher", "subscribe_to", "buffer_size", "buffer_keep"),
     "consumer": ("subscribe_to",),
 }
+
+_DISPATCHER_METHODS = [name for name in vars(Dispatcher) if name.islower() and not name.startswith("_")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ def subscription_options(given: Mapping[str, Any]) -> SubscriptionOptions:
     Raises:
         OptionError: In the order ``max_demand``, ``min_demand``, ``cancel``.
     """
-    max_demand = _integer("max_demand", given.get("max_demand", MAX_DEMAND), 1, None)
-    min_demand = _integer("min_demand", given.get("min_demand", max_demand // 2), 0, max_demand - 1)
+    max_demand = check_count("max_demand", given.get("max_demand", MAX_DEMAND), 1)
+    min_demand = check_count("min_demand", given.get("min_demand", max_demand // 2), 0, max_demand - 1)
     return SubscriptionOptions(
         max_demand, min_demand, _choice("cancel", given.get("cancel", "permanent"), get_args(CancelMode))
     )
@@ -87,8 +89,8 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
         dispatcher = given.get("dispatcher")
         if dispatcher is None:
             dispatcher = default_dispatcher()
-        elif isinstance(dispatcher, type) or not hasattr(dispatcher, "dispatch"):
-            raise OptionError("dispatcher", dispatcher, "a dispatcher, such as BroadcastDispatcher()")
+        else:
+            _check_dispatcher(dispatcher)
     subscribe_to = given.get("subscribe_to", ())
     if kind != "producer" and (
         isinstance(subscribe_to, (str, bytes)) or not isinstance(subscribe_to, (list, tuple))
@@ -96,7 +98,7 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
         raise OptionError("subscribe_to", subscribe_to, "a list of stages or (stage, options) pairs")
     buffer_size = given.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
     if buffer_size is not None:
-        buffer_size = _integer("buffer_size", buffer_size, 1, None)
+        buffer_size = check_count("buffer_size", buffer_size, 1)
     keep: BufferKeep = _choice("buffer_keep", given.get("buffer_keep", "last"), get_args(BufferKeep))
     demand: DemandMode = _choice("demand", given.get("demand", "forward"), get_args(DemandMode))
     for name, value in given.items():
@@ -105,14 +107,12 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
     return StageOptions(dispatcher, subscribe_to, buffer_size, keep, demand)
 
 
-def _integer(name: str, value: Any, low: int, high: int | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise OptionError(name, value, "an integer")
-    if value < low:
-        raise OptionError(name, value, f"{low} or more")
-    if high is not None and value > high:
-        raise OptionError(name, value, f"{high} or less")
-    return value
+def _check_dispatcher(value: Any) -> None:
+    missing = [name for name in _DISPATCHER_METHODS if not callable(getattr(value, name, None))]
+    if isinstance(value, type) or "dispatch" in missing:
+        raise OptionError("dispatcher", value, "a dispatcher, such as BroadcastDispatcher()")
+    if missing:
+        raise OptionError("dispatcher", value, f"a subclass of Dispatcher, or have {', '.join(missing)} too")
 
 
 def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> Any:

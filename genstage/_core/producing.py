@@ -17,9 +17,9 @@ Rules, numbered for the tests and for the explanation page:
 6. Events go to who has subscribed, whoever asks (``ask-by-other-process``). A consumer that the dispatcher
    refuses is told and forgotten; the dispatcher hears no more of it (``broadcast-second-subscription``).
 7. While demand accumulates, asks and emissions go to a log, in order; it is replayed on ``forward``.
-8. After ``Finish`` no demand reaches ``handle_demand``. When nothing is logged or buffered any more, and the
-   infos released before have been handled, each consumer is told once that its last event has been sent, and
-   the stage ends.
+8. After ``Finish`` no demand reaches ``handle_demand``. When nothing is logged, buffered or kept by the
+   dispatcher any more, and the infos released before have been handled, each consumer is told once that its
+   last event has been sent, and the stage ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage._core.buffer import Buffer
 from genstage._core.dispatchers.base import Refused
-from genstage._core.messages import Ask, Cancelled, Events, Finished, Message
+from genstage._core.messages import Ask, AskLater, Cancelled, Events, Finished, Message
 from genstage._core.reasons import (
     BadReturn,
     DuplicatedSubscription,
@@ -38,7 +38,7 @@ from genstage._core.results import Exit, Finish, Stop, checked_events
 from genstage._core.subscription import Cancellation, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from genstage._core.buffer import Taken
     from genstage._core.messages import Peer, Subscribe, Tag
@@ -106,6 +106,10 @@ class Producing:
         """Ask on behalf of a subscription, behind the messages already waiting."""
         self._port.send(self._port.me, Ask(self.consumers[tag].subscription.consumer, tag, count))
 
+    def ask_later(self, demand: Callable[[], int]) -> None:
+        """Ask the producer for what ``demand`` returns, behind the messages already waiting."""
+        self._port.send(self._port.me, AskLater(demand))
+
     def report(self, event: str, **fields: Any) -> None:
         """Tell the log."""
         self._port.report(event, **fields)
@@ -149,6 +153,10 @@ class Producing:
             self._new_demand(demand)
         elif demand and self._makes_events and not self.finishing:  # saves two calls in the common case
             self.emit("handle_demand", self._core.stage.handle_demand(demand))
+
+    def replenish(self, message: AskLater) -> None:
+        """The dispatcher asks by itself."""
+        self._new_demand(message.demand())
 
     def consumer_gone(self, tag: Tag, cancellation: Cancellation) -> None:
         """A consumer cancelled or ended; an unknown tag is ignored."""
@@ -233,7 +241,7 @@ class Producing:
             return False
         for info in self.buffer.take_infos():
             self._release(info)
-        return not self.buffer.entries
+        return not self.buffer.entries and self.dispatcher.settle()
 
     def say_finished(self) -> None:
         """Tell each consumer, once, that its last event has been sent."""

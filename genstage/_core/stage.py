@@ -171,6 +171,10 @@ class StageCore:
             self._producing.subscribe(message)
             self._work()
 
+    def _on_ask_later(self, message: m.AskLater) -> None:
+        self._producing.replenish(message)
+        self._work()
+
     def _on_cancel(self, message: m.Cancel) -> None:
         if self._is_producer(message):
             self._producing.consumer_gone(message.tag, Cancellation("cancel", message.reason))
@@ -345,6 +349,7 @@ class StageCore:
 
     _HANDLERS: ClassVar[dict[type, Callable[[StageCore, Any], None]]] = {
         m.Apply: _on_apply,
+        m.AskLater: _on_ask_later,
         m.AskUpstream: _on_ask_upstream,
         m.Call: _on_call,
         m.Cancel: _on_cancel,

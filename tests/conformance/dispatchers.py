@@ -1,4 +1,4 @@
-"""Replays families ``demand_dispatcher`` and ``broadcast_dispatcher``: a dispatcher alone."""
+"""Replays families ``demand_``, ``broadcast_`` and ``partition_dispatcher``: a dispatcher alone."""
 
 from genstage._core.dispatchers.base import Refused
 from tests.conformance.scenario import Outcome, difference
@@ -27,7 +27,7 @@ def replay(scenario):
     link = RecordingLink()
     dispatcher = to_dispatcher(scenario["given"]["dispatcher"])
     dispatcher.start(link)
-    order = per_peer if scenario["family"] == "broadcast_dispatcher" else list
+    order = list if scenario["family"] == "demand_dispatcher" else per_peer
     outcome = Outcome(scenario["id"])
     for index, step in enumerate(scenario["steps"]):
         link.effects = []

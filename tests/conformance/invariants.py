@@ -4,13 +4,8 @@ Only what can be observed is used: inputs, messages, callbacks with what they re
 buffered. Each check names its rule in the README of the traces (section "Deviations").
 """
 
+from tests.conformance.partitions import Numbered, Partitions
 from tests.conformance.vocabulary import SELECTORS
-
-
-class Numbered(int):
-    """An event that knows the position at which a callback returned it; equal events can be told apart."""
-
-    position: int
 
 
 class _Order:
@@ -26,9 +21,10 @@ class _Order:
 
 
 class _Consumer:
-    def __init__(self, peer, selector):
+    def __init__(self, peer, options):
         self.peer = peer
-        self.selector = selector
+        self.selector = options.get("selector")
+        self.partition = options.get("partition")
         self.unserved = 0
         self.order = _Order()
 
@@ -39,12 +35,17 @@ class Invariants:
     Args:
         given: The scenario's configuration.
         buffered: Says how much is buffered at this moment.
+
+    Attributes:
+        partitions: What is known of the partition dispatcher, if it has that one.
     """
 
     def __init__(self, given, buffered):
         self._kind = given["kind"]
         options = given["options"]
-        self._broadcast = options.get("dispatcher", {}).get("name") == "broadcast"
+        dispatcher = options.get("dispatcher", {})
+        self._broadcast = dispatcher.get("name") == "broadcast"
+        self.partitions = Partitions(dispatcher["hash"]) if dispatcher.get("name") == "partition" else None
         self._buffered = buffered
         self._accumulating = options.get("demand") == "accumulate"
         self._accumulated = self._accumulating
@@ -72,6 +73,8 @@ class Invariants:
         op = do["op"]
         if op == "ask" and do["sub"] in self._consumers:
             self._consumers[do["sub"]].unserved += do["count"]
+            if self.partitions:
+                self.partitions.asked(do["count"])
         elif op == "demand_mode" and self._kind == "producer":
             self._accumulating = do["mode"] == "accumulate"
             self._accumulated = self._accumulated or self._accumulating
@@ -89,10 +92,8 @@ class Invariants:
         """A callback returns these events; gives them back numbered."""
         numbered = []
         for event in events:
-            number = Numbered(event)
-            number.position = self._returned
+            numbered.append(Numbered.at(self._returned, event))
             self._returned += 1
-            numbered.append(number)
         self._owed = max(self._owed - len(numbered), 0)
         return numbered
 
@@ -109,9 +110,11 @@ class Invariants:
         if call == "handle_cancel" or (
             effect.get("send") == "cancel" and effect["reason"]["kind"] != "duplicated_subscription"
         ):
-            self._consumers.pop(effect["sub"], None)
+            left = self._consumers.pop(effect["sub"], None)
+            if self.partitions and left:
+                self.partitions.left(left.partition, left.unserved)
         elif call == "handle_subscribe" and effect["role"] == "consumer":
-            self._consumers[effect["sub"]] = _Consumer(effect["peer"], effect["options"].get("selector"))
+            self._consumers[effect["sub"]] = _Consumer(effect["peer"], effect["options"])
         elif call == "handle_subscribe":
             self._upstreams[effect["sub"]] = effect["peer"]
         elif call == "handle_demand":
@@ -131,7 +134,7 @@ class Invariants:
                 self._problem(f"handled on demand: events of {effect['sub']} overtook those of {sub}")
             if self._buffered():
                 self._problem("handled on demand: queued events were handled with others in the buffer")
-            if not any(consumer.unserved > 0 for consumer in self._consumers.values()):
+            if not self._somebody_waits():
                 self._problem("handled on demand: queued events were handled though nobody waited")
         self._remaining -= len(effect["events"])
 
@@ -146,17 +149,23 @@ class Invariants:
         consumer.unserved -= len(events)
         if consumer.unserved < 0:
             self._problem(f"nothing beyond demand: {sub} got {-consumer.unserved} more than it asked for")
-        order = consumer.order if self._broadcast else self._order
+        order = consumer.order if self._broadcast or self.partitions else self._order
         for event in events:
             if event.position in order.seen:
                 self._problem(f"nothing doubled: {sub} got {event} again")
             if event.position < order.last and not self._accumulated:
                 self._problem(f"order: {sub} got {event} after a later event")
             order.add(event.position)
+        self._count(sub, consumer, events)
+
+    def _count(self, sub, consumer, events):
         if self._broadcast:
             if sub in self._dispatch:
                 self._end_dispatch()
             self._dispatch[sub] = (events, self._rejected.pop(sub, 0))
+        elif self.partitions:
+            if not self.partitions.delivered(consumer.partition, events):
+                self._problem(f"nothing lost: {sub} got {events}, not the next of its partition")
         else:
             self._given_out += len(events)
 
@@ -191,19 +200,37 @@ class Invariants:
 
     def _check_rest(self):
         buffered = self._buffered()
-        unserved = [consumer.unserved for consumer in self._consumers.values()]
-        room = (min if self._broadcast else sum)(unserved or [0])
+        room = self._room()
         if self._remaining:
             self._problem("handled on demand: a message was handled in part")
-        if room and (buffered or self._queue):
+        if room and (buffered or (self._queue and self._somebody_waits())):
             self._problem(f"nothing stays behind: {buffered} buffered, {self._queue} queued, room for {room}")
-        if self._kind == "producer" and room > buffered + self._owed:
+        may_starve = self.partitions and self.partitions.drops
+        if self._kind == "producer" and room > buffered + self._owed and not may_starve:
             self._problem(f"no starvation: room for {room}, only {self._owed} owed by the producer")
         accounted = self._given_out + buffered + self._discarded
+        if self.partitions:
+            accounted += self.partitions.taken
+            self._check_backlogs()
         if accounted != self._returned and not (self._infinite and self._info_seen):
             self._problem(f"nothing lost: {self._returned} events were returned, {accounted} accounted for")
         if self._given_out + self._discarded > self._returned:
             self._problem(f"nothing doubled: {self._returned} were returned, {self._given_out} given out")
+
+    def _room(self):
+        """How many events the dispatcher could take."""
+        if self.partitions:
+            return self.partitions.open
+        return (min if self._broadcast else sum)([c.unserved for c in self._consumers.values()] or [0])
+
+    def _somebody_waits(self):
+        return any(consumer.unserved > 0 for consumer in self._consumers.values())
+
+    def _check_backlogs(self):
+        for sub, consumer in self._consumers.items():
+            waiting = self.partitions.backlog(consumer.partition)
+            if waiting and consumer.unserved:
+                self._problem(f"nothing stays behind: {waiting} wait in the partition of {sub}")
 
     def _problem(self, text):
         self._problems.append(text)

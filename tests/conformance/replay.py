@@ -9,6 +9,7 @@ _REPLAYS = {
     "buffer": buffer.replay,
     "demand_dispatcher": dispatchers.replay,
     "broadcast_dispatcher": dispatchers.replay,
+    "partition_dispatcher": dispatchers.replay,
     "stage": stage.replay,
 }
 
@@ -18,9 +19,6 @@ def replay(scenario):
     family = scenario["family"]
     if family not in _REPLAYS:
         return Outcome(scenario["id"], skipped=f"family {family} is not replayed yet")
-    dispatcher = scenario["given"].get("options", {}).get("dispatcher", {})
-    if dispatcher.get("name") == "partition":
-        return Outcome(scenario["id"], skipped="stages with the partition dispatcher are not replayed yet")
     try:
         return _REPLAYS[family](scenario)
     except Exception:  # noqa: BLE001 - one scenario that cannot be replayed must not hide the others

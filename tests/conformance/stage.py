@@ -123,10 +123,11 @@ class _ToldToError(Exception):
 class ScriptedStage:
     """A stage whose callbacks do what the scenario's ``behaviour`` says, and are written down."""
 
-    def __init__(self, given, port, returned):
+    def __init__(self, given, port, invariants):
         self._given = given
         self._port = port
-        self._returned = returned
+        self._returned = invariants.returned
+        self._partitions = invariants.partitions
         self._behaviour = given["behaviour"]
         self._fail = self._behaviour.get("fail")
         self._calls = 0
@@ -155,7 +156,8 @@ class ScriptedStage:
     def init(self):
         options = dict(self._given["options"])
         if "dispatcher" in options:
-            options["dispatcher"] = to_dispatcher(options["dispatcher"])
+            watch = () if self._partitions is None else (self._partitions.watch,)
+            options["dispatcher"] = to_dispatcher(options["dispatcher"], *watch)
         if options.get("buffer_size") == "infinity":
             options["buffer_size"] = None
         if "subscribe_to" in self._given:
@@ -257,7 +259,7 @@ class _Replay:
         self.scenario = scenario
         self.invariants = Invariants(given, self._buffered)
         self.port = RecordingPort(self.invariants.effect)
-        self.stage = ScriptedStage(given, self.port, self.invariants.returned)
+        self.stage = ScriptedStage(given, self.port, self.invariants)
         self.core = StageCore(self.stage, given["kind"], self.port, "stage")
         self.owners = {}
 
@@ -271,7 +273,7 @@ class _Replay:
         if binding < len(self.scenario["steps"]):
             outcome.deviation = self.scenario["deviation"]
         dispatcher = self.scenario["given"]["options"].get("dispatcher", {"name": "demand"})
-        order = per_peer if dispatcher["name"] == "broadcast" else list
+        order = list if dispatcher["name"] == "demand" else per_peer
         for index, step in enumerate(self.scenario["steps"]):
             do = step["do"]
             got = self._step(do)

@@ -3,6 +3,7 @@
 from genstage._core import reasons as r
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage._core.dispatchers.demand import DemandDispatcher
+from genstage._core.dispatchers.partition import PartitionDispatcher
 
 _BY_KIND = {
     "normal": r.Normal(),
@@ -76,10 +77,34 @@ def spell_options(options):
     return {name: value.name if isinstance(value, Selector) else value for name, value in options.items()}
 
 
-def to_dispatcher(spelled):
-    """The dispatcher that a trace names; without one, the default."""
+def to_hash(name, names):
+    """The hash function that a trace names, over the partitions ``names``."""
+    count = len(names)
+
+    def spread(event):
+        return event, names[event % count]
+
+    return {
+        "mod": spread,
+        "mod_plus_10000": lambda e: (e + 10000, names[e % count]),
+        "mod_drop_mult3": lambda e: spread(e) if e % 3 else None,
+        "skewed": lambda e: (e, names[0] if e % 4 < 3 else names[-1]),
+        "div3": lambda e: (e, names[e // 3 % count]),
+        "mod_unknown_at_4": lambda e: (e, "bogus") if e % 5 == 4 else spread(e),
+    }[name]
+
+
+def to_dispatcher(spelled, watch=lambda hash_function: hash_function):
+    """The dispatcher that a trace names; without one, the default.
+
+    ``watch`` may put something around the hash function of a partition dispatcher.
+    """
     if spelled["name"] == "broadcast":
         return BroadcastDispatcher()
+    if spelled["name"] == "partition":
+        partitions = spelled["partitions"]
+        names = list(range(partitions)) if isinstance(partitions, int) else partitions
+        return PartitionDispatcher(partitions, hash=watch(to_hash(spelled["hash"], names)))
     return DemandDispatcher(max_demand=spelled.get("max_demand"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from genstage._core.dispatchers.base import Refused
+from genstage._core.dispatchers.base import Dispatcher, Refused
 from genstage._core.reasons import AlreadySubscribed
 from genstage.errors import OptionError
 
@@ -27,7 +27,7 @@ class _Consumer:
         self.surplus = 0
 
 
-class BroadcastDispatcher:
+class BroadcastDispatcher(Dispatcher):
     """Sends every event to every consumer; upstream goes what all of them wait for.
 
     Three quantities: ``waiting`` is what every consumer waits for; each consumer's *surplus* is its demand
@@ -120,10 +120,6 @@ class BroadcastDispatcher:
     def drained(self, count: int) -> None:
         """The producer still owes what the buffer served in its place."""
         self._requested += count
-
-    def info(self, send: Callable[[], None]) -> None:
-        """Nothing waits in here: send it."""
-        send()
 
     def _level(self) -> int:
         """Move what all have in surplus over to ``waiting``; return what has not been requested yet."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bisect import insort
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+from genstage._core.checks import check_count, check_flag
+from genstage._core.dispatchers.base import Dispatcher
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from random import Random
+    from collections.abc import Mapping, Sequence
 
     from genstage._core.dispatchers.base import Link
     from genstage._core.messages import Peer, Tag
@@ -28,18 +31,21 @@ def _falling(consumer: _Consumer) -> int:
     return -consumer.demand
 
 
-class DemandDispatcher:
+class DemandDispatcher(Dispatcher):
     """Sends each event to one consumer: the one with the greatest unserved demand, first come first served.
 
     The demand of a consumer that leaves is remembered: the producer has been asked for it, so the next
     consumers' asks are covered by it first.
 
     Args:
-        max_demand: Largest ask expected; a larger one is honoured, with a warning. By default the first ask
-            sets it.
+        max_demand: Largest ask expected, 1 or more; a larger one is honoured, with a warning. By default the
+            first ask sets it.
         shuffle_demands_on_first_dispatch: Begin in random order, so that many equal producers do not all
             favour the same consumer.
-        random: Source of that order; needed with the option above.
+        seed: Makes that order the same each time; by default each dispatcher has an order of its own.
+
+    Raises:
+        OptionError: One of them is out of range.
 
     Source:
         GenStage's ``DemandDispatcher``. Where that leaves buffered events waiting because a departed
@@ -51,14 +57,17 @@ class DemandDispatcher:
         *,
         max_demand: int | None = None,
         shuffle_demands_on_first_dispatch: bool = False,
-        random: Random | None = None,
+        seed: int | None = None,
     ) -> None:
         self._consumers: list[_Consumer] = []  # greatest demand first, older first among equals
         self._only: _Consumer | None = None  # the consumer, if there is just one: then nothing has an order
         self._by_tag: dict[Tag, _Consumer] = {}
         self._pending = 0
-        self._max_demand = max_demand
-        self._random = random if shuffle_demands_on_first_dispatch else None
+        self._max_demand = None if max_demand is None else check_count("max_demand", max_demand, 1)
+        shuffles = check_flag("shuffle_demands_on_first_dispatch", shuffle_demands_on_first_dispatch)
+        if seed is not None:
+            check_count("seed", seed, 0)
+        self._random = Random(seed) if shuffles else None  # noqa: S311 - it spreads load, it guards nothing
 
     def start(self, link: Link) -> None:
         """Called once, before anything else."""
@@ -139,16 +148,9 @@ class DemandDispatcher:
         """What is waited for, and what a departed consumer waited for."""
         return self._pending + self.room()
 
-    def buffered(self, count: int) -> None:
-        """``dispatch`` has accounted for it."""
-
     def drained(self, count: int) -> None:
         """The producer still owes what the buffer served in its place."""
         self._pending += count
-
-    def info(self, send: Callable[[], None]) -> None:
-        """Nothing waits in here: send it."""
-        send()
 
     def _count(self) -> None:
         self._only = self._consumers[0] if len(self._consumers) == 1 else None

@@ -1,5 +1,3 @@
-from random import Random
-
 import pytest
 
 from genstage._core.dispatchers.base import Refused
@@ -19,6 +17,9 @@ class Link:
 
     def ask_again(self, tag, count):
         self.done.append(("ask again", tag, count))
+
+    def ask_later(self, demand):
+        self.done.append(("ask later", demand))
 
     def report(self, event, **fields):
         self.done.append((event, fields))
@@ -99,7 +100,7 @@ def test_what_the_buffer_served_in_the_producers_place_is_still_owed():
 def test_shuffling_happens_once_and_serves_those_who_wait():
     orders = set()
     for seed in range(20):
-        shuffled = DemandDispatcher(shuffle_demands_on_first_dispatch=True, random=Random(seed))
+        shuffled = DemandDispatcher(shuffle_demands_on_first_dispatch=True, seed=seed)
         dispatcher, link = started(shuffled, 3)
         dispatcher.ask(1, 3)
         dispatcher.ask(2, 3)
