@@ -10,12 +10,16 @@ class Watched:
 
     def __init__(self, kind="producer", dispatcher=None, consumers=2):
         self.buffered = 0
-        options = {} if dispatcher is None else {"dispatcher": {"name": dispatcher}}
+        options = {} if dispatcher is None else {"dispatcher": {"name": dispatcher, "hash": "mod"}}
         self.invariants = Invariants({"kind": kind, "options": options}, lambda: self.buffered)
         self.made = {}
         for number in range(1, consumers + 1):
             self.effect(
-                call="handle_subscribe", role="consumer", peer=f"c{number}", sub=f"s{number}", options={}
+                call="handle_subscribe",
+                role="consumer",
+                peer=f"c{number}",
+                sub=f"s{number}",
+                options={"partition": number - 1} if dispatcher == "partition" else {},
             )
 
     def effect(self, **effect):
@@ -31,6 +35,12 @@ class Watched:
 
     def make(self, *events):
         self.made.update(zip(events, self.invariants.returned(events), strict=True))
+
+    def sort(self, *events):
+        """The dispatcher takes events and hashes them: odd ones are for the second consumer."""
+        watched = self.invariants.partitions.watch(lambda event: (event, event % 2))
+        for event in events:
+            watched(self.made[event])
 
     def send(self, number, *events, to=None):
         made = [self.made[event] for event in events]
@@ -95,6 +105,57 @@ def test_broadcast(broadcast, sends, problem):
     for number, *events in sends:
         broadcast.send(number, *events)
     assert any(found.startswith(problem) for found in broadcast.problems())
+
+
+@pytest.fixture
+def partition():
+    stage = Watched(dispatcher="partition")
+    stage.ask("s1", 2, demand=2)
+    stage.ask("s2", 2, demand=2)
+    stage.make(1, 2, 3, 4)
+    return stage
+
+
+def test_nothing_is_wrong_with_partitions_that_are_right(partition):
+    partition.sort(1, 2, 3, 4)
+    partition.send(1, 2, 4)
+    partition.send(2, 1, 3)
+    assert partition.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("sorts", "sends", "buffered", "problem"),
+    [
+        ((1, 2, 3, 4), [(1, 2, 4), (2, 1)], 0, "nothing stays behind: 1 wait in the partition of s2"),
+        ((1, 2, 3, 4), [(1, 4, 2), (2, 1, 3)], 0, "nothing lost: s1"),
+        ((1, 2, 3, 4), [(1, 2, 1), (2, 3)], 0, "nothing lost: s1"),
+        ((1, 2, 3, 4), [(1, 2), (2, 1, 3)], 0, "nothing stays behind"),
+        ((1, 2, 3), [(1, 2), (2, 1, 3)], 1, "nothing stays behind: 1 buffered"),
+        ((1, 2, 3), [(1, 2), (2, 1, 3)], 0, "no starvation: room for 1"),
+        ((1, 2, 3), [(1, 2), (2, 1, 3)], 0, "nothing lost: 4 events were returned, 3 accounted for"),
+    ],
+)
+def test_partition(partition, sorts, sends, buffered, problem):
+    partition.buffered = buffered
+    partition.sort(*sorts)
+    for number, *events in sends:
+        partition.send(number, *events)
+    assert any(found.startswith(problem) for found in partition.problems())
+
+
+def test_what_a_departed_consumer_leaves_is_open_again_or_remembered():
+    stage = Watched(dispatcher="partition")
+    stage.ask("s2", 2, demand=2)
+    stage.make(0, 2)
+    stage.sort(0, 2)  # nobody has asked for them
+    stage.effect(send="cancel", to="c1", sub="s1", reason={"kind": "normal"})
+    assert stage.problems() == ["no starvation: room for 2, only 0 owed by the producer"]
+    stage.effect(call="handle_demand", demand=2)
+    assert stage.problems() == []
+    stage.effect(send="cancel", to="c2", sub="s2", reason={"kind": "normal"})
+    stage.effect(call="handle_subscribe", role="consumer", peer="c3", sub="s3", options={"partition": 1})
+    stage.ask("s3", 3, demand=1)  # two are owed already
+    assert stage.problems() == []
 
 
 def test_events_of_a_subscription_go_to_its_owner(demand):

@@ -27,6 +27,8 @@ class Script:
         self.upstreams = {}
         self.numbers = dict.fromkeys("csup", 0)
         self.selects = False
+        self.free = []
+        self.partitions = {}
 
     def next(self, letter):
         self.numbers[letter] += 1
@@ -35,7 +37,12 @@ class Script:
     def given(self):
         pick = self.random.choice
         self.selects = self.dispatcher == "broadcast"
-        options = {"dispatcher": {"name": self.dispatcher}, "buffer_keep": pick(["first", "last"])}
+        dispatcher = {"name": self.dispatcher}
+        if self.dispatcher == "partition":
+            self.free = pick([[0], [0, 1], ["a", "b", "c"]])
+            dispatcher["partitions"] = list(self.free)
+            dispatcher["hash"] = pick(["mod", "mod_plus_10000", "mod_drop_mult3", "skewed", "div3"])
+        options = {"dispatcher": dispatcher, "buffer_keep": pick(["first", "last"])}
         options["buffer_size"] = pick([1, 3, 8, "infinity"])
         if self.kind == "producer":
             emit = {"emit": pick(["exact", "extra", "at_most", "none", "double"]), "k": pick([1, 2, 3])}
@@ -61,10 +68,18 @@ class Script:
             do["options"] = {"selector": self.random.choice(SELECTORS)}
         if self.subscribed and self.random.random() < 0.15:
             old = self.random.choice(sorted(self.subscribed))
-            del self.subscribed[old]
+            self.forget(old)
             do["replaces"] = {"sub": old, "reason": {"kind": "normal"}}
+        if self.dispatcher == "partition":
+            self.random.shuffle(self.free)
+            do["options"]["partition"] = self.partitions[do["sub"]] = self.free.pop()
         self.subscribed[do["sub"]] = peer
         return do
+
+    def forget(self, sub):
+        del self.subscribed[sub]
+        if sub in self.partitions:
+            self.free.append(self.partitions.pop(sub))
 
     def ask(self):
         sub = self.random.choice(sorted(self.subscribed))
@@ -73,12 +88,13 @@ class Script:
 
     def cancel(self):
         sub = self.random.choice(sorted(self.subscribed))
-        del self.subscribed[sub]
+        self.forget(sub)
         return {"op": "cancel", "sub": sub, "reason": {"kind": "normal"}}
 
     def peer_exit(self):
         peer = self.random.choice(sorted(self.subscribed.values()))
-        self.subscribed = {sub: owner for sub, owner in self.subscribed.items() if owner != peer}
+        for sub in [sub for sub, owner in self.subscribed.items() if owner == peer]:
+            self.forget(sub)
         return {"op": "peer_exit", "peer": peer, "reason": {"kind": "killed"}}
 
     def emit(self):
@@ -106,7 +122,9 @@ class Script:
         return {"op": "producer_cancel", "sub": sub, "reason": {"kind": "normal"}}
 
     def step(self):
-        choices = [(self.subscribe, 2), (self.emit, 3), (self.info, 1)]
+        choices = [(self.emit, 3), (self.info, 1)]
+        if self.dispatcher != "partition" or self.free:
+            choices.append((self.subscribe, 2))
         if self.subscribed:
             choices += [(self.ask, 9), (self.cancel, 1), (self.peer_exit, 1)]
         if self.kind == "producer" and self.accumulates:
@@ -132,7 +150,7 @@ class Script:
         }
 
 
-@pytest.mark.parametrize("dispatcher", ["demand", "broadcast"])
+@pytest.mark.parametrize("dispatcher", ["demand", "broadcast", "partition"])
 @pytest.mark.parametrize("kind", ["producer", "producer_consumer"])
 @given(st.integers(0, 2**32), st.integers(5, 40), st.booleans())
 @settings(max_examples=500, deadline=None)
