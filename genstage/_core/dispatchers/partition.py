@@ -110,7 +110,6 @@ class PartitionDispatcher(Dispatcher):
             raise OptionError("hash", hash, "a function of one event")
         self._hash = hash
         self._replaces = check_flag("replace_discarded", replace_discarded)
-        self._replacing = False
         self._by_tag: dict[Tag, _Partition] = {}
         self._waiting = 0  # open demand: asked for, and not used up by an event that was taken
         self._pending = 0  # the part of it whose consumer has left
@@ -177,8 +176,7 @@ class PartitionDispatcher(Dispatcher):
         self.buffered(taken)
         for name, batch in sorted_.items():
             self._hand_out(self._partitions[name], batch)
-        if self._replaces and waiting > self._requested and not self._replacing:
-            self._replacing = True
+        if self._replaces and waiting > self._requested:
             self._link.ask_later(self._replacement)
         return events[taken:]
 
@@ -238,7 +236,6 @@ class PartitionDispatcher(Dispatcher):
         return demand
 
     def _replacement(self) -> int:
-        self._replacing = False
         missing = self._waiting - self._requested
         self._requested += missing
         return missing
