@@ -2,6 +2,16 @@
 
 from genstage.testing.clock import ManualClock
 from genstage.testing.output import RecordingOutput, RecordingPart
+from genstage.testing.probes import DownstreamProbe, UpstreamProbe
+from genstage.testing.probing import RuntimeProbes
 from genstage.testing.simulation import Simulation
 
-__all__ = ["ManualClock", "RecordingOutput", "RecordingPart", "Simulation"]
+__all__ = [
+    "DownstreamProbe",
+    "ManualClock",
+    "RecordingOutput",
+    "RecordingPart",
+    "RuntimeProbes",
+    "Simulation",
+    "UpstreamProbe",
+]

@@ -12,17 +12,20 @@ from genstage.errors import OptionError
 from genstage.stage import check_factory, make_core
 from genstage.testing.clock import ManualClock
 from genstage.testing.network import MOST_STEPS, Network
+from genstage.testing.probing import Probing
 from genstage.testing.refs import REFS
 from genstage.testing.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Condition
     from types import TracebackType
 
     from genstage._core.reasons import Reason
     from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
     from genstage.testing.actor import SimulatedActor
+    from genstage.testing.probes import Probe
 
 __all__ = ["Simulation"]
 
@@ -32,7 +35,7 @@ Out = TypeVar("Out")
 _SHOWN_STEPS = 20
 
 
-class Simulation:
+class Simulation(Probing):
     """Runs stages without threads and without time, in an order that can be had again.
 
     Whichever message waits may be the next to be handled; only messages of one sender to one receiver keep
@@ -197,6 +200,26 @@ class Simulation:
 
     def _actor(self, ref: StageRef) -> SimulatedActor:
         return cast("SimulatedActor", self._network.resolve(ref))
+
+    # -- probes ---------------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Deliver messages until nothing moves; for probes."""
+        self.run()
+
+    def wait(self, changed: Condition, done: Callable[[], bool]) -> None:
+        """Nothing: when all is at rest, there is nothing to wait for; for probes."""
+
+    def _start(self, factory: Callable[[], Any], name: str | None) -> StageRef:
+        ref: StageRef = self.start(factory, name=name)
+        return ref
+
+    def _ground(self, stage: StageRef) -> Simulation:
+        self._actor(stage)
+        return self
+
+    def _spawn(self, probe: Probe, name: str) -> SimulatedActor:
+        return self._network.spawn(probe.attach, name=name, at_once=True, on_started=lambda _: None)
 
     # -- the schedule ---------------------------------------------------------------------------------
 
