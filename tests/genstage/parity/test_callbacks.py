@@ -149,3 +149,22 @@ def test_a_consumer_cannot_emit(stages, expected_errors):
         ("consumer cannot emit", "consumer")
     ] * 2
     assert ref.alive
+
+
+def test_references_show_kind_state_and_counts(stages):
+    first = stages.producer(end=12)
+    second = stages.middle()
+    third = stages.consumer(subscribe_to=[(second, {"max_demand": 4, "min_demand": 0})])
+    second.subscribe(first, max_demand=10, min_demand=0)
+    stages.settle()
+    first.call(["buffered"] * 3, timeout_s=DEADLINE_S)
+    stages.settle()
+
+    def shown(ref):
+        return repr(ref).removesuffix(" lane=shared>")
+
+    assert shown(first) == "<ProducerRef 'producer' running out=15 buffered=0"
+    assert shown(second) == "<ProducerConsumerRef 'middle' running in=15 out=30 buffered=0"
+    assert shown(third) == "<ConsumerRef 'consumer' running in=30"
+    first.stop()
+    assert shown(first) == "<ProducerRef 'producer' ended (normal) out=15 buffered=0"
