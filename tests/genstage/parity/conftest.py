@@ -184,3 +184,37 @@ class Stages:
 def stages():
     with Runtime(name="parity", shutdown_s=20) as runtime:
         yield Stages(runtime)
+
+
+class Link:
+    """What a dispatcher alone does, step by step, and its consumers: ``A``, ``B`` …"""
+
+    def __init__(self, dispatcher, consumers=""):
+        self.dispatcher, self.delivered, self.asked_again, self.reports = dispatcher, [], [], []
+        dispatcher.start(self)
+        for tag in consumers:
+            assert self.subscribe(tag) == 0
+
+    def deliver(self, peer, tag, events):
+        assert peer == f"stage of {tag}"
+        self.delivered.append((tag, events))
+
+    def ask_again(self, tag, count):
+        self.asked_again.append((tag, count))
+
+    def report(self, event, **fields):
+        self.reports.append((event, fields))
+
+    def subscribe(self, tag, **options):
+        return self.dispatcher.subscribe(tag, f"stage of {tag}", options)
+
+    def dispatch(self, events):
+        """What is delivered, by consumer, and what is left over; events are letters."""
+        self.delivered = []
+        left = self.dispatcher.dispatch(list(events))
+        return self.taken(), "".join(left)
+
+    def taken(self):
+        """What has been delivered, by consumer."""
+        delivered, self.delivered = self.delivered, []
+        return {tag: "".join(events) for tag, events in delivered}

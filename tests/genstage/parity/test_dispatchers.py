@@ -1,37 +1,10 @@
-"""The demand and the broadcast dispatcher by themselves: demand for the producer, deliveries, leftovers."""
+"""The demand and the broadcast dispatcher alone: demand for the producer, deliveries, leftovers."""
 
 import pytest
 
 from genstage import BroadcastDispatcher, DemandDispatcher
 
-
-class Link:
-    """What a dispatcher does, step by step."""
-
-    def __init__(self, dispatcher, consumers=""):
-        self.dispatcher, self.delivered, self.asked_again, self.reports = dispatcher, [], [], []
-        dispatcher.start(self)
-        for tag in consumers:
-            assert self.subscribe(tag) == 0
-
-    def deliver(self, peer, tag, events):
-        assert peer == f"stage of {tag}"
-        self.delivered.append((tag, "".join(events)))
-
-    def ask_again(self, tag, count):
-        self.asked_again.append((tag, count))
-
-    def report(self, event, **fields):
-        self.reports.append((event, fields))
-
-    def subscribe(self, tag, **options):
-        return self.dispatcher.subscribe(tag, f"stage of {tag}", options)
-
-    def dispatch(self, events):
-        """What is delivered, by consumer, and what is left over."""
-        self.delivered = []
-        left = self.dispatcher.dispatch(list(events))
-        return dict(self.delivered), "".join(left)
+from .conftest import Link
 
 
 def pending(dispatcher):
@@ -98,8 +71,9 @@ def test_demand_the_greatest_comes_first_after_every_ask():
     assert dispatcher.ask("C", 2) == 2
     assert dispatcher.ask("B", 4) == 4
     assert link.reports == []  # none was larger than the first
-    assert link.dispatch("abcdefghijklmno") == ({"B": "abcdef", "C": "ghijk", "A": "lmno"}, "")
-    assert [tag for tag, _ in link.delivered] == ["B", "C", "A"]
+    delivered, left = link.dispatch("abcdefghijklmno")
+    assert list(delivered.items()) == [("B", "abcdef"), ("C", "ghijk"), ("A", "lmno")]
+    assert left == ""
 
 
 def test_demand_is_shared_out_in_turns():
