@@ -67,8 +67,8 @@ def core_identity(events: int, max_demand: int) -> int:
     network.add(_AddOne(), "producer_consumer", "add one")
     network.add(total, "consumer", "sum")
     options = {"max_demand": max_demand}
-    network.send("sum", SubscribeTo("add one", options))
-    network.send("add one", SubscribeTo("count", options))
+    network.queue.append(("sum", SubscribeTo("add one", options)))
+    network.queue.append(("add one", SubscribeTo("count", options)))
     network.run()
     return total.total
 
@@ -101,7 +101,6 @@ class _Network:
     def __init__(self) -> None:
         self.cores: dict[str, StageCore] = {}
         self.queue: deque[tuple[str, Any]] = deque()
-        self.send = _sender(self.queue)
         self.numbers = count(1)
 
     def add(self, stage: Any, kind: Kind, name: str) -> None:
@@ -120,22 +119,16 @@ class _Network:
                 core.handle(message)
 
 
-def _sender(queue: deque[tuple[str, Any]]) -> Any:
-    append = queue.append
-
-    def send(to: str, message: Any) -> None:
-        append((to, message))
-
-    return send
-
-
 class _Port:
     """A port whose deaths nobody watches: the data ends, and so does the run."""
 
     def __init__(self, network: _Network, name: str) -> None:
         self.me = name
         self.network = network
-        self.send = network.send
+        self.queue = network.queue
+
+    def send(self, to: str, message: Any) -> None:
+        self.queue.append((to, message))
 
     def watch(self, peer: str) -> int:  # noqa: ARG002
         return next(self.network.numbers)

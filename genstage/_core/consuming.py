@@ -73,7 +73,6 @@ class Consuming:
         "_finish_wanted",
         "_me",
         "_port",
-        "_send",
         "closed",
         "events_in",
         "one_finished",
@@ -83,7 +82,7 @@ class Consuming:
     def __init__(self, core: StageCore) -> None:
         self._core = core
         self._port = core.port
-        self._me, self._send = core.port.me, core.port.send
+        self._me = core.port.me
         self.upstreams: dict[Tag, Upstream] = {}
         self.closed = False
         self.events_in = 0
@@ -133,58 +132,64 @@ class Consuming:
 
     def take(self, message: Events) -> None:
         """A producer sends events."""
-        if message.tag in self.upstreams:
-            self.handle(message)
-        else:
+        upstream = self.upstreams.get(message.tag)
+        if upstream is None:
             self.unknown(message)
+        else:
+            self.handle(message.events, upstream)
 
     def unknown(self, message: Events) -> None:
         """Events belong to no subscription: their sender is told to stop."""
         self._port.send(message.sender, Cancel(self._port.me, message.tag, UnknownSubscription()))
 
-    def handle(self, message: Events) -> None:
-        """Let the stage handle a message, batch by batch, each followed by its ask."""
-        core, tag, events = self._core, message.tag, message.events
+    def handle(self, events: Sequence[Any], upstream: Upstream) -> None:
+        """Let the stage handle a message's events, batch by batch, each followed by its ask."""
         count = len(events)
         self.events_in += count
-        upstream = self.upstreams.get(tag)
-        if upstream is None:  # it was cancelled while the events waited in a producer-consumer
-            self._take(events, Subscription(None, self._me, tag, self._send))
-            return
-        subscription, window = upstream.subscription, upstream.window
+        window = upstream.window
         if window is None:
-            self._take(events, subscription)
-            return
-        if 0 < count <= window.limit and count <= window.outstanding:  # the common case: it is one batch
+            self._take(events, upstream.subscription)
+        elif 0 < count <= window.limit and count <= window.outstanding:
+            # Usual: one batch, all of it asked for. Spelled out, it saves three calls a message.
+            core, subscription = self._core, upstream.subscription
             ask = window.credit(count)
             result = core.stage.handle_events(events, subscription)
             if result is not None:
                 core.emit("handle_events", result)
             if ask and not self.closed and not upstream.finished:
-                self._ask(upstream, ask)
-            return
-        batches, excesses = window.split(events)
-        for excess in excesses:
-            self._port.report("excess_events", count=excess)
-        for batch, ask in batches:
-            self._take(batch, subscription)
-            if self.closed:
-                return
-            if ask and not upstream.finished:
-                self._ask(upstream, ask)
+                message = upstream.last_ask
+                if message is None or message.count != ask:
+                    message = upstream.last_ask = Ask(self._me, subscription.tag, ask)
+                self._port.send(subscription.producer, message)
+        else:
+            batches, excesses = window.split(events)
+            for excess in excesses:
+                self._port.report("excess_events", count=excess)
+            for batch, ask in batches:
+                self._take(batch, upstream.subscription)
+                if self.closed:
+                    return
+                if ask and not upstream.finished:
+                    self._ask(upstream, ask)
+
+    def handle_late(self, message: Events) -> None:
+        """Let the stage handle events whose subscription was cancelled while they waited for their turn."""
+        self.events_in += len(message.events)
+        self._take(message.events, Subscription(None, self._me, message.tag, self._port.send))
 
     def _take(self, events: Sequence[Any], subscription: Subscription) -> None:
         """Let the stage handle a batch."""
-        result = self._core.stage.handle_events(events, subscription)
+        core = self._core
+        result = core.stage.handle_events(events, subscription)
         if result is not None:
-            self._core.emit("handle_events", result)
+            core.emit("handle_events", result)
 
     def _ask(self, upstream: Upstream, count: int) -> None:
-        """Ask for more, by the same message if it is as much as before: nobody changes a message."""
+        """Ask for more; by the same message as before if it is as much, since nobody changes a message."""
         subscription, ask = upstream.subscription, upstream.last_ask
         if ask is None or ask.count != count:
             ask = upstream.last_ask = Ask(self._me, subscription.tag, count)
-        self._send(subscription.producer, ask)
+        self._port.send(subscription.producer, ask)
 
     def end(self, tag: Tag, kind: str) -> Upstream | None:
         """A subscription ends; ``None`` if it is unknown or has ended before.

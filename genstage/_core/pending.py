@@ -49,14 +49,13 @@ class PendingEnd:
 class Pending:
     """The queue of one producer-consumer."""
 
-    __slots__ = ("_buffered", "_consuming", "_core", "_expects", "_producing", "entries")
+    __slots__ = ("_buffered", "_consuming", "_core", "_producing", "entries")
 
     def __init__(self, core: StageCore, producing: Producing, consuming: Consuming) -> None:
         self._core = core
         self._producing = producing
         self._consuming = consuming
         self._buffered = producing.buffer.entries
-        self._expects = producing.dispatcher.expects
         self.entries: deque[Events | PendingInfo | PendingEnd] = deque()
 
     def __len__(self) -> int:
@@ -75,23 +74,26 @@ class Pending:
     def take(self, message: Events) -> None:
         """A producer sends events."""
         consuming = self._consuming
-        if message.tag not in consuming.upstreams:
+        upstream = consuming.upstreams.get(message.tag)
+        if upstream is None:
             consuming.unknown(message)
-        elif self.entries or self._buffered or consuming.closed or not self._expects():
+        elif self.entries or self._buffered or consuming.closed or not self._producing.dispatcher.expects():
             self.entries.append(message)
             self.work()
-        else:  # the common case: saves the way through the queue
-            consuming.handle(message)
+        else:  # usual: it would come out of the queue at once
+            consuming.handle(message.events, upstream)
 
     def work(self) -> None:
         """Handle what is queued, as long as there is a reason to (rules 1 to 3)."""
         entries = self.entries
         while entries and self._may_work():
             entry = entries.popleft()
-            if isinstance(entry, Events):
-                self._consuming.handle(entry)
-            else:
+            if not isinstance(entry, Events):
                 self._look_at(entry)
+            elif (upstream := self._consuming.upstreams.get(entry.tag)) is None:
+                self._consuming.handle_late(entry)
+            else:
+                self._consuming.handle(entry.events, upstream)
 
     def settle(self) -> None:
         """The stage's own data has ended (rule 4)."""
@@ -104,7 +106,7 @@ class Pending:
     def _may_work(self) -> bool:
         if self._buffered or self._consuming.closed:
             return False
-        if self._expects():
+        if self._producing.dispatcher.expects():
             return True
         return self._consuming.one_finished and not any(isinstance(entry, Events) for entry in self.entries)
 

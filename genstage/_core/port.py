@@ -15,7 +15,7 @@ class Port(Protocol):
     """What a core can do, carried out at the moment it is called.
 
     No method raises into the core: a send to the dead is lost, and the death itself arrives as a ``Down``.
-    The core looks ``me`` and ``send`` up once, when the stage starts.
+    ``me`` is looked up once, when the stage starts.
     """
 
     @property

@@ -65,13 +65,10 @@ class Producing:
     __slots__ = (
         "_buffered",
         "_core",
-        "_dispatch",
-        "_dispatcher_ask",
         "_log",
         "_makes_events",
         "_me",
         "_port",
-        "_send",
         "buffer",
         "consumers",
         "dispatcher",
@@ -83,11 +80,10 @@ class Producing:
         assert options.dispatcher is not None  # noqa: S101 - every producing kind has one
         self._core = core
         self._port = core.port
-        self._me, self._send = core.port.me, core.port.send
+        self._me = core.port.me
         self._makes_events = core.kind == "producer"
         self.dispatcher = options.dispatcher
         self.dispatcher.start(self)
-        self._dispatch, self._dispatcher_ask = self.dispatcher.dispatch, self.dispatcher.ask
         self.buffer = Buffer(options.buffer_size, options.buffer_keep)
         self._buffered = self.buffer.entries
         self.consumers: dict[Tag, _Consumer] = {}
@@ -100,7 +96,7 @@ class Producing:
     def deliver(self, peer: Peer, tag: Tag, events: Sequence[Any]) -> None:
         """Send events to a subscription."""
         self.events_out += len(events)
-        self._send(peer, Events(self._me, tag, events))
+        self._port.send(peer, Events(self._me, tag, events))
 
     def ask_again(self, tag: Tag, count: int) -> None:
         """Ask on behalf of a subscription, behind the messages already waiting."""
@@ -146,9 +142,9 @@ class Producing:
         """A consumer asks for more. Who sent it does not matter: events go to the subscriber."""
         tag = message.tag
         if tag not in self.consumers:
-            self._send(message.sender, Cancelled(self._me, tag, UnknownSubscription()))
+            self._port.send(message.sender, Cancelled(self._me, tag, UnknownSubscription()))
             return
-        demand = self._dispatcher_ask(tag, message.count)
+        demand = self.dispatcher.ask(tag, message.count)
         if self._buffered or self._log is not None:
             self._new_demand(demand)
         elif demand and self._makes_events and not self.finishing:  # saves two calls in the common case
@@ -208,7 +204,7 @@ class Producing:
         if self._log is not None:
             self._log.append(events)
             return 0
-        left = self._dispatch(events)
+        left = self.dispatcher.dispatch(events)
         if not left:
             return len(events)
         self._keep(left)

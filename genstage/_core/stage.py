@@ -46,18 +46,11 @@ class StageCore:
         kind: What it is.
         port: The way out.
         name: For errors.
-
-    Attributes:
-        emit: Sends on what a callback, the first argument, has returned: a stage that produces dispatches it,
-            a consumer may not have returned events.
     """
 
     __slots__ = (
         "_drained_sent",
-        "_on_ask",
-        "_on_events",
         "consuming",
-        "emit",
         "kind",
         "name",
         "pending",
@@ -76,9 +69,6 @@ class StageCore:
         self.producing: Producing | None = None
         self.consuming: Consuming | None = None
         self.pending: Pending | None = None
-        self.emit: Callable[[str, Any], object] = self._reject
-        self._on_ask: Callable[[Ask], None] = self._wrong_kind
-        self._on_events: Callable[[Events], None] = self._wrong_kind
         self._drained_sent = False
 
     def start(self) -> Reason | None:
@@ -104,10 +94,20 @@ class StageCore:
         """Handle one message, to the end."""
         try:
             kind = type(message)
-            if kind is Events:  # the two that make up the traffic go straight to the side they are for
-                self._on_events(message)
+            if kind is Events:  # these two are nearly all of the traffic
+                if self.pending is not None:
+                    self.pending.take(message)
+                elif self.consuming is not None:
+                    self.consuming.take(message)
+                else:
+                    self._wrong_kind(message)
             elif kind is Ask:
-                self._on_ask(message)
+                if self.pending is not None:
+                    self.pending.ask(message)
+                elif self.producing is not None:
+                    self.producing.ask(message)
+                else:
+                    self._wrong_kind(message)
             else:
                 self._HANDLERS[kind](self, message)
             producing = self.producing
@@ -119,6 +119,13 @@ class StageCore:
             self._end(Crash(error))
 
     # -- called by the two sides ----------------------------------------------------------------------
+
+    def emit(self, callback: str, result: Any) -> None:
+        """Send on what a callback returned."""
+        if self.producing is not None:
+            self.producing.emit(callback, result)
+        elif result is not None and checked_events(callback, result):
+            self.port.report("consumer_cannot_emit", callback=callback)
 
     def upstream_gone(self, upstream: Upstream, cancellation: Cancellation) -> None:
         """Tell the stage that one of its own subscriptions has ended."""
@@ -148,17 +155,12 @@ class StageCore:
     def _configure(self, given: Mapping[str, Any] | None) -> None:
         options = stage_options(self.kind, given, DemandDispatcher)
         if self.kind != "consumer":
-            producing = self.producing = Producing(self, options)
-            self.emit = producing.emit
-            self._on_ask = producing.ask
+            self.producing = Producing(self, options)
         if self.kind == "producer":
             return
         consuming = self.consuming = Consuming(self)
-        self._on_events = consuming.take
         if self.producing is not None:
-            pending = self.pending = Pending(self, self.producing, consuming)
-            self._on_ask = pending.ask
-            self._on_events = pending.take
+            self.pending = Pending(self, self.producing, consuming)
         for entry in options.subscribe_to:
             target, wanted = entry if isinstance(entry, tuple) else (entry, {})
             try:
@@ -326,10 +328,6 @@ class StageCore:
     def _work(self) -> None:
         if self.pending is not None:
             self.pending.work()
-
-    def _reject(self, callback: str, result: Any) -> None:
-        if result is not None and checked_events(callback, result):
-            self.port.report("consumer_cannot_emit", callback=callback)
 
     # -- end of data ----------------------------------------------------------------------------------
 

@@ -72,7 +72,6 @@ class DemandDispatcher(Dispatcher):
     def start(self, link: Link) -> None:
         """Called once, before anything else."""
         self._link = link
-        self._deliver = link.deliver
 
     def subscribe(self, tag: Tag, peer: Peer, options: Mapping[str, Any]) -> int:  # noqa: ARG002 - it has no options
         """Take a consumer on."""
@@ -116,7 +115,7 @@ class DemandDispatcher(Dispatcher):
         only = self._only
         if only is not None and 0 < (count := len(events)) <= only.demand:
             only.demand -= count  # the common case: saves the loop and its bookkeeping
-            self._deliver(only.peer, only.tag, events)
+            self._link.deliver(only.peer, only.tag, events)
             return ()
         while consumers and events:
             consumer = consumers[0]
@@ -131,7 +130,7 @@ class DemandDispatcher(Dispatcher):
             if len(consumers) > 1:
                 del consumers[0]
                 insort(consumers, consumer, key=_falling)
-            self._deliver(consumer.peer, consumer.tag, now)
+            self._link.deliver(consumer.peer, consumer.tag, now)
         if events and self._pending:
             self._pending = max(self._pending - len(events), 0)
         return events

@@ -286,6 +286,14 @@ def test_the_end_of_one_producer_does_not_stop_the_other(bench):
     assert pc.handle(m.Finished("p2", 102))[-1] == ("stop", Normal())
 
 
+def test_the_end_of_one_producer_does_not_make_the_events_of_the_other_wanted(bench):
+    pc = middle(bench, "p1", "p2")
+    pc.handle(m.Finished("p1", 101))
+    assert pc.events(102, 1, 2, sender="p2") == []
+    pc.subscribe(1)
+    assert pc.ask(1, 2)[:2] == [("handle_events", [1, 2], 102), ("events", "c1", 1, [1, 2])]
+
+
 def test_a_crash_that_is_queued_before_the_last_finish_is_a_crash(bench):
     pc = middle(bench, "p1", "p2")
     pc.subscribe(1)
