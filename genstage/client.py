@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Self, TypeVar, overload
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, overload
 
 from genstage._core.checks import check_seconds
 from genstage._core.reasons import Killed
 from genstage._runtime.calls import Answer
 from genstage._runtime.engine import Engine
-from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef, ref_to
+from genstage._runtime.refs import StageRef
+from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef, ref_to
 from genstage._runtime.watch import link, unlink
 from genstage.errors import DeadStageError, OptionError, StartError
 from genstage.stage import check_factory, make_core
@@ -196,6 +197,11 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"runtime {self.name!r} cannot be pickled: its threads are of this process; make one over there"
+        )
 
     def __repr__(self) -> str:
         return f"<Runtime {self.name!r} {'closed' if self._engine.closing else 'running'}>"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from genstage._core.checks import check_reason, check_seconds
 from genstage._core.messages import Cast, Info, Message, Stop
 from genstage._core.stage import StageCore
-from genstage._runtime.refs import ref_to
+from genstage._runtime.typed_refs import ref_to
 from genstage.errors import OptionError
 from genstage.logger import get_logger
 

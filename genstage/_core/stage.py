@@ -165,7 +165,9 @@ class StageCore:
             target, wanted = entry if isinstance(entry, tuple) else (entry, {})
             try:
                 consuming.subscribe(target, wanted)
-            except OptionError:
+            except OptionError as error:
+                if error.option == "to":
+                    raise  # it is no stage at all
                 continue  # reported by the consuming side; the stage starts without it, as in GenStage
 
     def _on_subscribe(self, message: m.Subscribe) -> None:

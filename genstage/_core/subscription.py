@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from genstage._core.checks import check_reason
 from genstage._core.messages import Ask, Cancel
@@ -79,6 +79,11 @@ class Subscription:
 
     def __hash__(self) -> int:
         return hash(self.tag)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a subscription cannot be pickled: its stages are of this process; subscribe over there"
+        )
 
     def __repr__(self) -> str:
         return f"<Subscription {self.tag} of {self.consumer} to {self.producer}>"

@@ -193,6 +193,7 @@ class LaneActor(pykka.Actor):
             self.reason = reason
             watchers, self._watchers = self._watchers, {}
             requests, self._requests = self._requests, {}
+        self._engine.unlist(self)  # whoever hears of the end can use the name again
         self._handle = _nothing
         if isinstance(self.behaviour, StageCore):  # what is left of it are figures
             self.behaviour.stage = _Ended(reason)

@@ -114,9 +114,13 @@ class Engine:
         return lane
 
     def forget(self, actor: LaneActor) -> None:
-        """An actor has ended."""
+        """An actor has ended, and everybody has been told."""
         with self._lock:
             self._actors.pop(actor, None)
+
+    def unlist(self, actor: LaneActor) -> None:
+        """An actor's name is free again."""
+        with self._lock:
             if self._names.get(actor.name) is actor:
                 del self._names[actor.name]
 

@@ -1,33 +1,35 @@
-"""References to running stages: what a client holds."""
+"""References to running stages, of whatever kind: what a client holds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from genstage._core.checks import check_reason, check_seconds
-from genstage._core.messages import Call, Cast, Message, Stop, SubscribeTo
+from genstage._core.messages import (
+    Call,
+    Cast,
+    Info,
+    Message,
+    Stop,
+)
 from genstage._core.reasons import Normal, Shutdown
 from genstage._core.stage import StageCore
-from genstage._runtime.calls import Answer
-from genstage.errors import CallTimeoutError, DeadStageError, OptionError, PipelineError, StageFailure
+from genstage._runtime.calls import Answer, Callback
+from genstage.errors import CallTimeoutError, DeadStageError, PipelineError, StageFailure
+from genstage.logger import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pykka
 
-    from genstage._core.options import CancelMode
     from genstage._core.reasons import Reason
-    from genstage._core.stage import Kind
-    from genstage._core.subscription import Subscription
     from genstage._runtime.actor import LaneActor
 
-__all__ = ["CALL_TIMEOUT_S", "ConsumerRef", "ProducerConsumerRef", "ProducerRef", "StageRef", "ref_to"]
+__all__ = ["CALL_TIMEOUT_S", "StageRef"]
 
 CALL_TIMEOUT_S = 5.0
-
-In_contra = TypeVar("In_contra", contravariant=True)
-Out_co = TypeVar("Out_co", covariant=True)
 
 
 class StageRef:
@@ -82,6 +84,34 @@ class StageRef:
         """Send a message to ``handle_info``; nothing happens if the stage has ended."""
         self._actor.tell(Message(message))
 
+    def sync_info(self, message: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> None:
+        """Send a message to ``handle_info`` that does not overtake events, and wait until it is in line.
+
+        It is handled when the events that the stage has buffered at that moment have left: this returns
+        before.
+
+        Args:
+            message: Anything.
+            timeout_s: Seconds to wait; ``None`` for ever.
+
+        Raises:
+            CallTimeoutError: The stage did not take it in time.
+            DeadStageError: The stage is not alive.
+            RuntimeError: The caller is a stage on the same lane.
+
+        Source:
+            GenStage's ``sync_info/3``.
+        """
+        self._request(lambda answer: Info(message, answer), timeout_s)
+
+    def async_info(self, message: Any) -> None:
+        """As :meth:`sync_info`, but without waiting; nothing happens if the stage has ended.
+
+        Source:
+            GenStage's ``async_info/2``.
+        """
+        self._actor.tell(Info(message))
+
     def stop(self, reason: Reason | None = None, *, timeout_s: float | None = CALL_TIMEOUT_S) -> None:
         """End the stage, behind the messages already waiting, and wait until it has.
 
@@ -116,6 +146,24 @@ class StageRef:
         if not isinstance(reason, (Normal, Shutdown)):
             exception = getattr(reason, "exception", None)
             raise PipelineError(self.name, (StageFailure(self.name, reason, exception),)) from exception
+
+    def on_end(self, function: Callable[[Reason], object]) -> Callable[[], None]:
+        """Have a function called with the reason when the stage ends, or at once if it has.
+
+        Args:
+            function: Called once, by the thread in which the stage ends, or by this one. It must return
+                soon, and wait for nothing: it holds up other stages. What it raises is logged.
+
+        Returns:
+            A function that takes it back.
+
+        Example:
+            An asynchronous program waits for a stage by a future of its loop: ``ref.on_end(lambda reason:
+            loop.call_soon_threadsafe(ended.set_result, reason))``.
+        """
+        request = Callback(partial(_call_safely, function, self.name))
+        self._actor.await_end(request)
+        return partial(self._actor.forget_request, request)
 
     def _wait_end(self, timeout_s: float | None) -> Reason:
         actor = self._actor
@@ -154,7 +202,14 @@ class StageRef:
         if core.consuming is not None:
             parts.append(f" in={core.consuming.events_in}")
         if core.producing is not None:
-            parts.append(f" out={core.producing.events_out} buffered={len(core.producing.buffer)}")
+            demand: int | str
+            try:
+                demand = core.producing.dispatcher.room()
+            except Exception:  # noqa: BLE001 - it is looked at from outside, in the middle of its work perhaps
+                demand = "?"
+            parts.append(
+                f" out={core.producing.events_out} demand={demand} buffered={len(core.producing.buffer)}"
+            )
         return "".join(parts)
 
     def __eq__(self, other: object) -> bool:
@@ -162,6 +217,12 @@ class StageRef:
 
     def __hash__(self) -> int:
         return hash(self._actor)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -174,73 +235,11 @@ class StageRef:
         return f"<{type(self).__name__} {self.name!r} {self._actor.state}{self._counts()} lane={lane}>"
 
 
-class ProducerRef(StageRef, Generic[Out_co]):
-    """A running producer."""
-
-
-class ConsumerRef(StageRef, Generic[In_contra]):
-    """A running consumer."""
-
-    def subscribe(
-        self,
-        producer: ProducerRef[In_contra] | ProducerConsumerRef[Any, In_contra],
-        *,
-        max_demand: int = 1_000,
-        min_demand: int | None = None,
-        cancel: CancelMode = "permanent",
-        timeout_s: float | None = CALL_TIMEOUT_S,
-        **options: Any,
-    ) -> Subscription:
-        """Subscribe this stage to a producer.
-
-        Args:
-            producer: Where the events come from.
-            max_demand: Most events in flight, 1 or more.
-            min_demand: Ask for more when this few are in flight; half of ``max_demand`` by default.
-            cancel: Which ends of the producer end this stage too: ``"permanent"`` all, ``"transient"`` the
-                abnormal ones, ``"temporary"`` none.
-            timeout_s: Seconds to wait for this stage to subscribe; ``None`` for ever.
-            options: More options, for the dispatcher and for ``handle_subscribe``.
-
-        Returns:
-            The subscription.
-
-        Raises:
-            OptionError: An option is wrong, or ``producer`` is no reference to a stage that emits events.
-            CallTimeoutError: The stage did not answer in time.
-            DeadStageError: The stage is not alive.
-            RuntimeError: The caller is a stage on the same lane.
-
-        Source:
-            GenStage's ``sync_subscribe/3``.
-        """
-        if not isinstance(producer, ProducerRef | ProducerConsumerRef):
-            raise OptionError("producer", producer, "a reference to a producer or producer-consumer")
-        options |= {"max_demand": max_demand, "cancel": cancel}
-        if min_demand is not None:
-            options["min_demand"] = min_demand
-        target = producer._actor  # noqa: SLF001 - references belong together
-        subscription: Subscription = self._request(
-            lambda answer: SubscribeTo(target, options, answer), timeout_s
-        )
-        return subscription
-
-
-class ProducerConsumerRef(ConsumerRef[In_contra], Generic[In_contra, Out_co]):
-    """A running producer-consumer."""
-
-
-def ref_to(actor: LaneActor) -> StageRef:
-    """A reference of the stage's kind; a plain one if the stage has not been made yet."""
-    core = actor.behaviour
-    return _KINDS[core.kind](actor) if isinstance(core, StageCore) else StageRef(actor)
-
-
-_KINDS: dict[Kind, type[StageRef]] = {
-    "producer": ProducerRef,
-    "producer_consumer": ProducerConsumerRef,
-    "consumer": ConsumerRef,
-}
+def _call_safely(function: Callable[[Reason], object], name: str, reason: Reason) -> None:
+    try:
+        function(reason)
+    except Exception:  # noqa: BLE001 - it is the user's, and others have to be told too
+        get_logger("genstage.runtime", stage=name).exception("a function told of the end failed")
 
 
 def _checked(timeout_s: float | None) -> float | None:

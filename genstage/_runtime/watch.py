@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from genstage._core.messages import Down, Message, Stop
 from genstage._core.reasons import NoProc, Normal
-from genstage._runtime.refs import ref_to
+from genstage._runtime.typed_refs import ref_to
 
 if TYPE_CHECKING:
     from genstage._core.reasons import Reason

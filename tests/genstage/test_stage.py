@@ -144,6 +144,19 @@ with Runtime() as runtime:
     prints.subscribe(texts, min_demand=0)
     anything.subscribe(texts)
     anything.subscribe(numbers, cancel="transient")
+    texts.resubscribe(texts.subscribe("numbers"), numbers, max_demand=5)
+    texts.async_subscribe(numbers)
+    texts.set_demand("forward")
+    numbers.set_demand("accumulate")
+    waiting: int = numbers.estimate_buffered_count() + texts.estimate_buffered_count()
+    child = runtime.start(Texts, linked_to=texts)
+    texts.set_demand("stop")  # refused
+    prints.set_demand("forward")  # refused
+    prints.estimate_buffered_count()  # refused
+    numbers.resubscribe(child, numbers)  # refused
+    prints.async_subscribe(numbers)  # refused
+    prints.resubscribe(prints.subscribe(texts), numbers)  # refused
+    runtime.start(Texts, linked_to=Texts)  # refused
     prints.subscribe(numbers)  # refused
     texts.subscribe(texts)  # refused
     prints.subscribe(prints)  # refused

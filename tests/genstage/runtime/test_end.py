@@ -350,7 +350,7 @@ def test_an_unexpected_message_is_a_warning(start, caplog):
 
 def test_references_show_themselves_in_one_line(start, runtime, expected_errors):
     ref, _ = start(name="shown")
-    assert repr(ref) == "<ProducerRef 'shown' running out=0 buffered=0 lane=shared>"
+    assert repr(ref) == "<ProducerRef 'shown' running out=0 demand=0 buffered=0 lane=shared>"
     assert repr(ref._actor) == "<'shown' running>"
 
     def raises(_stage):
@@ -358,7 +358,7 @@ def test_references_show_themselves_in_one_line(start, runtime, expected_errors)
 
     ref.cast(raises)
     assert ref._actor.actor_stopped.wait(DEADLINE_S)
-    assert repr(ref) == "<ProducerRef 'shown' ended (ValueError: two lines) out=0 buffered=0 lane=shared>"
+    assert repr(ref) == "<ProducerRef 'shown' ended (ValueError: two lines) out=0 demand=0 buffered=0 lane=shared>"
     assert repr(runtime) == "<Runtime 'test' running>"
     assert isinstance(ref._actor.reason, Crash)
     assert expected_errors

@@ -297,7 +297,7 @@ def test_a_consumer_is_nothing_to_subscribe_to(run):
     with pytest.raises(OptionError, match="must be a reference to a producer or producer-consumer"):
         ref.subscribe(run(Collector()))
     with pytest.raises(OptionError):
-        ref.subscribe("counter")
+        ref.subscribe(None)
 
     assert ref.call("alive") == 0
 
