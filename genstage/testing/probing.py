@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from genstage._core.messages import Call, GetDemand, SubscribeTo
 from genstage._runtime.calls import Answer
-from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef
+from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
 from genstage.errors import CallTimeoutError, DeadStageError, OptionError
 from genstage.testing.probes import DownstreamProbe, UpstreamProbe
 

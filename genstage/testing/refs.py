@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from genstage._core.reasons import Killed
-from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef
+from genstage._runtime.refs import StageRef
+from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
 from genstage.testing.actor import SimulatedAnswer
 
 if TYPE_CHECKING:

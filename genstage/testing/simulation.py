@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from genstage._core.reasons import Reason
-    from genstage._runtime.refs import ConsumerRef, ProducerConsumerRef, ProducerRef, StageRef
+    from genstage._runtime.refs import StageRef
+    from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
     from genstage.testing.actor import SimulatedActor
     from genstage.testing.probes import Probe

@@ -358,7 +358,8 @@ def test_references_show_themselves_in_one_line(start, runtime, expected_errors)
 
     ref.cast(raises)
     assert ref._actor.actor_stopped.wait(DEADLINE_S)
-    assert repr(ref) == "<ProducerRef 'shown' ended (ValueError: two lines) out=0 demand=0 buffered=0 lane=shared>"
+    shown = "<ProducerRef 'shown' ended (ValueError: two lines) out=0 demand=0 buffered=0 lane=shared>"
+    assert repr(ref) == shown
     assert repr(runtime) == "<Runtime 'test' running>"
     assert isinstance(ref._actor.reason, Crash)
     assert expected_errors
