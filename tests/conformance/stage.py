@@ -7,6 +7,7 @@ from genstage._core.reasons import Named, NoProc, Normal
 from genstage._core.results import Reply, Stop
 from genstage._core.stage import StageCore
 from genstage.errors import NotAConsumerError, OptionError
+from tests.conformance.behaviour import emitted, made
 from tests.conformance.invariants import Invariants
 from tests.conformance.scenario import Outcome, binding_steps, difference
 from tests.conformance.vocabulary import (
@@ -196,15 +197,7 @@ class ScriptedStage:
         instead = self._enter("handle_demand", demand=demand)
         if instead is not None:
             return instead
-        emit = self._behaviour["on_demand"]
-        k = emit.get("k", 0)
-        count = {
-            "exact": demand,
-            "extra": demand + k,
-            "none": 0,
-            "at_most": min(demand, k),
-            "double": 2 * demand,
-        }[emit["emit"]]
+        count = emitted(self._behaviour["on_demand"], demand)
         start = self._counter
         self._counter += count
         return self._return(range(start, start + count))
@@ -213,15 +206,7 @@ class ScriptedStage:
         instead = self._enter("handle_events", peer=origin.producer, sub=origin.tag, events=list(events))
         if instead is not None:
             return instead
-        times = {"duplicate": 2, "triple": 3}.get(self._behaviour["on_events"], 1)
-        what = self._behaviour["on_events"]
-        if what in {"drop", "consume"}:
-            events = []
-        elif what == "plus_10000":
-            events = [event + 10000 for event in events]
-        elif what == "even":
-            events = [event for event in events if event % 2 == 0]
-        return self._return(event for event in events for _ in range(times))
+        return self._return(made(self._behaviour["on_events"], events))
 
     def handle_call(self, request, _sender):
         instead = self._enter("handle_call", emit=request)
