@@ -18,7 +18,7 @@ from genstage._core.messages import Apply, Call, Down, Message, Stop
 from genstage._core.reasons import BadReturn, Crash, NoProc, Normal, Reason
 from genstage._core.results import Exit
 from genstage._core.stage import StageCore
-from genstage._runtime.calls import Foreign, ForeignFuture
+from genstage._runtime.calls import Answer, Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
 from genstage._runtime.watch import end_links
 from genstage.errors import OptionError
@@ -129,6 +129,11 @@ class LaneActor(pykka.Actor):
         """Hand over a message, from any thread; nothing happens if the actor has ended."""
         if self.reason is None:
             self._put((self, message))
+
+    @staticmethod
+    def answer() -> Answer:
+        """What a thread can wait for that asks this actor; a simulated actor has another kind."""
+        return Answer()
 
     def request(self, message: Any, request: Request) -> None:
         """Hand over a message that wants an answer; if the actor ends first, that is the answer."""

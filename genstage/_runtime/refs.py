@@ -15,7 +15,7 @@ from genstage._core.messages import (
 )
 from genstage._core.reasons import Normal, Shutdown
 from genstage._core.stage import StageCore
-from genstage._runtime.calls import Answer, Callback
+from genstage._runtime.calls import Callback
 from genstage.errors import CallTimeoutError, DeadStageError, PipelineError, StageFailure
 from genstage.logger import get_logger
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import LaneActor
+    from genstage._runtime.calls import Answer
 
 __all__ = ["CALL_TIMEOUT_S", "StageRef"]
 
@@ -177,15 +178,12 @@ class StageRef:
     def _request(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
         self._refuse_own_lane()
         seconds = _checked(timeout_s)
-        answer = self._answer()
+        answer = self._actor.answer()
         self._actor.request(make(answer), answer)
         try:
             return answer.get(self.name, seconds)
         finally:
             self._actor.forget_request(answer)
-
-    def _answer(self) -> Answer:
-        return Answer()  # a simulation's reference has one that does not wait for another thread
 
     def _refuse_own_lane(self) -> None:
         if self.alive and self._actor.lane.current:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from genstage._core.messages import Down
 from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
 from genstage._runtime.calls import Answer
 from genstage._runtime.driver import Driver
+from genstage._runtime.watch import end_links
 from genstage.errors import CallTimeoutError, OptionError
 from genstage.logger import get_logger
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from genstage._core.messages import Tag
     from genstage._runtime.actor import Behaviour
     from genstage._runtime.calls import Request
+    from genstage._runtime.watch import Watcher
     from genstage.testing.network import Network
 
 __all__ = ["SimulatedActor", "SimulatedAnswer", "SimulatedPort", "Start"]
@@ -42,11 +44,10 @@ class SimulatedPort(Driver):
         if to is not None and self._actor.alive:
             self._network.post(cast("Any", self._actor), to, message)
 
-    def watch(self, peer: Any) -> int:
-        """Ask for a ``Down`` with the returned number when the peer ends."""
+    def _watch(self, peer: Any, watcher: Watcher) -> int:
         number = next(self._network.numbers)
         self.watched[number] = peer
-        peer.add_watcher(number, self._actor)
+        peer.add_watcher(number, watcher)
         return number
 
     def new_tag(self) -> Tag:
@@ -91,8 +92,10 @@ class SimulatedActor:
         self._make = make
         self._on_started: Callable[[Reason | None], None] | None = on_started
         self._run = contextvars.Context().run
-        self._watchers: dict[int, SimulatedActor] = {}
+        self._watchers: dict[int, Watcher] = {}
         self._requests: dict[Request, None] = {}
+        self.links: set[Any] = set()
+        self.traps_exits = False
 
     @property
     def alive(self) -> bool:
@@ -104,7 +107,16 @@ class SimulatedActor:
         """Whether it runs or why it ended, in one line."""
         return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
 
+    @property
+    def actor_ref(self) -> NoReturn:
+        """There is none: no pykka actor carries a simulated stage."""
+        raise TypeError(f"stage {self.name!r} is simulated: it has no pykka reference")
+
     # -- messages -------------------------------------------------------------------------------------
+
+    def answer(self) -> Answer:
+        """What a test waits for that asks this actor; the simulation runs meanwhile."""
+        return SimulatedAnswer(self.network)
 
     def tell(self, message: Any) -> None:
         """Hand over a message, from whose turn it is."""
@@ -161,9 +173,10 @@ class SimulatedActor:
             get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=reason.exception)
         self.driver.close()
         watchers, self._watchers = self._watchers, {}
-        for number, watcher in watchers.items():
-            watcher.driver.watched.pop(number, None)
-            self.network.post(self, watcher, Down(number, reason))
+        with self.network.speaking(self):
+            for number, watcher in watchers.items():
+                watcher.notify(number, reason)
+            end_links(cast("Any", self), reason)
         requests, self._requests = self._requests, {}
         for request in requests:
             request.lost(self.name, reason)
@@ -178,17 +191,22 @@ class SimulatedActor:
 
     # -- watches --------------------------------------------------------------------------------------
 
-    def add_watcher(self, number: int, watcher: SimulatedActor) -> None:
+    def add_watcher(self, number: int, watcher: Watcher) -> None:
         """Tell ``watcher`` when this actor ends, or that it has."""
         if self.reason is None:
             self._watchers[number] = watcher
         else:
-            watcher.driver.watched.pop(number, None)
-            self.network.post(self, watcher, Down(number, NoProc()))
+            with self.network.speaking(self):
+                watcher.notify(number, NoProc())
 
     def remove_watcher(self, number: int) -> None:
         """Take a watch back."""
         self._watchers.pop(number, None)
+
+    def notify(self, number: int, reason: Reason) -> None:
+        """Hear of the end of an actor that this one watches."""
+        self.driver.watched.pop(number, None)
+        self.tell(Down(number, reason))
 
     def __repr__(self) -> str:
         return f"<{self.name!r} {self.state}>"

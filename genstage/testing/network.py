@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import reprlib
 from collections import deque
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,7 +84,7 @@ class Network:
         self._posted = count()
         self._queues: dict[tuple[SimulatedActor | str, SimulatedActor], deque[tuple[int, Any]]] = {}
         self._names: dict[str, SimulatedActor] = {}
-        self._speaker = OUTSIDE
+        self._speaker: SimulatedActor | str | None = None
 
     # -- what the runtime's engine and lanes are to a port and to references ---------------------------
 
@@ -97,11 +98,17 @@ class Network:
         self.clock.after(delay_s, lambda: self._on_time(function))
 
     def _on_time(self, function: Callable[[], None]) -> None:
-        self._speaker = CLOCK
-        try:
+        with self.speaking(CLOCK):
             function()
+
+    @contextmanager
+    def speaking(self, who: SimulatedActor | str) -> Iterator[None]:
+        """What is sent in this block comes from ``who``."""
+        before, self._speaker = self._speaker, who
+        try:
+            yield
         finally:
-            self._speaker = OUTSIDE
+            self._speaker = before
 
     @property
     def current(self) -> bool:
@@ -111,7 +118,7 @@ class Network:
     @property
     def speaker(self) -> SimulatedActor | str:
         """Who sends what is sent now."""
-        return self._speaker if self.turning is None else self.turning
+        return self._speaker or self.turning or OUTSIDE
 
     def spawn(
         self,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Crash, Killed, Shutdown
+from genstage._runtime.typed_refs import ref_to
 from genstage.client import _check_name, _start_error
 from genstage.errors import OptionError
 from genstage.stage import check_factory, make_core
 from genstage.testing.clock import ManualClock
 from genstage.testing.network import MOST_STEPS, Network
 from genstage.testing.probing import Probing
-from genstage.testing.refs import REFS
 from genstage.testing.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -121,19 +121,18 @@ class Simulation(Probing):
             name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(self._numbers)}"
         _check_name(name)
         check_factory(name, factory)
-        make = make_core(factory, name)
-        kinds: list[str] = []
         reasons: list[Reason | None] = []
-
-        def made(port: Any) -> Any:
-            core = make(port)
-            kinds.append(core.kind)
-            return core
-
-        actor = self._network.spawn(made, name=name, listed=True, at_once=True, on_started=reasons.append)
+        actor = self._network.spawn(
+            make_core(factory, name), name=name, listed=True, at_once=True, on_started=reasons.append
+        )
         if reasons[0] is not None:
             raise _start_error(name, reasons[0])
-        return REFS[kinds[0]](cast("Any", actor))
+        return ref_to(cast("Any", actor))
+
+    def find(self, name: str) -> StageRef | None:
+        """A reference to the running stage of that name; ``None`` if there is none."""
+        actor = self._network.resolve(name)
+        return None if actor is None else ref_to(cast("Any", actor))
 
     # -- the course of things -------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from genstage import (
     Unanswered,
 )
 from genstage._core.messages import Down
+from genstage._runtime.watch import Exited
 from genstage.errors import CallTimeoutError, DeadStageError, OptionError, StartError
 from genstage.supervision import ChildEnded, ChildrenStarted, ChildSpec, Group
 from genstage.testing import Simulation
@@ -383,6 +384,40 @@ def test_what_never_rests_is_given_up():
         with pytest.raises(RuntimeError, match="within 50 steps"):
             simulation.run(most_steps=50)
         assert simulation.step()
+
+
+def test_links_and_the_users_watches_work_as_in_the_runtime():
+    for seed in range(20):
+        with Simulation(seed=seed) as simulation:
+            first, second, third = (simulation.start(Doer, name=name) for name in ("a", "b", "c"))
+            told = []
+
+            def watch(stage, told=told):
+                stage.handle_info = told.append
+                stage.stage.trap_exits()
+                stage.stage.watch("a")
+                stage.stage.link("b")
+
+            third.cast(watch)
+            first.cast(lambda stage: stage.stage.link("b"))
+            simulation.run()
+            simulation.kill(first)
+            simulation.run()
+            assert second.reason == Killed()
+            assert sorted(type(message).__name__ for message in told) == ["Down", "Exited"]
+            (exited,) = [message for message in told if isinstance(message, Exited)]
+            assert (exited.stage, exited.reason) == (second, Killed())
+            assert third.alive
+
+
+def test_a_reference_from_a_callback_waits_in_the_simulation_too():
+    with Simulation() as simulation:
+        doer = simulation.start(Doer, name="doer")
+        itself = doer.call(lambda stage, _: Reply(stage.stage.ref))
+        assert itself == doer
+        assert itself.call(lambda *_: Reply(1)) == 1
+        assert simulation.find("doer") == doer
+        assert simulation.find("nobody") is None
 
 
 # -- time ------------------------------------------------------------------------------------------------
