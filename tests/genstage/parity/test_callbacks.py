@@ -163,8 +163,8 @@ def test_references_show_kind_state_and_counts(stages):
     def shown(ref):
         return repr(ref).removesuffix(" lane=shared>")
 
-    assert shown(first) == "<ProducerRef 'producer' running out=15 buffered=0"
-    assert shown(second) == "<ProducerConsumerRef 'middle' running in=15 out=30 buffered=0"
+    assert shown(first) == "<ProducerRef 'producer' running out=15 demand=5 buffered=0"
+    assert shown(second) == "<ProducerConsumerRef 'middle' running in=15 out=30 demand=2 buffered=0"
     assert shown(third) == "<ConsumerRef 'consumer' running in=30"
     first.stop()
-    assert shown(first) == "<ProducerRef 'producer' ended (normal) out=15 buffered=0"
+    assert shown(first) == "<ProducerRef 'producer' ended (normal) out=15 demand=5 buffered=0"
