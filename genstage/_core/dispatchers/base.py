@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Link(Protocol):
         """Tell the log."""
 
 
-class Dispatcher(Protocol):
+class Dispatcher(ABC):
     """Decides who gets which events, and how much is asked of the producer.
 
     To write one's own, subclass it: six methods are required, the others have defaults that are right for a
@@ -152,10 +152,10 @@ class Dispatcher(Protocol):
         """How many events the producer was asked for and has not delivered; by default the room."""
         return self.room()
 
-    def buffered(self, count: int) -> None:
+    def buffered(self, count: int) -> None:  # noqa: B027 - few need to know
         """So many events of the producer went to the buffer instead: it no longer owes them."""
 
-    def drained(self, count: int) -> None:
+    def drained(self, count: int) -> None:  # noqa: B027 - few need to know
         """So many events, beyond the demand returned, came from the buffer: the producer still owes them."""
 
     def info(self, send: Callable[[], None]) -> None:
