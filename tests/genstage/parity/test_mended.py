@@ -18,3 +18,9 @@ def test_partition_discard_stall(stages):
     # There, the first ask brings two, and the last leaves three events in the buffer.
     assert arrived == [[1, 2, 4], [1, 2, 4, 5, 7, 8], [1, 2, 4, 5, 7, 8, 10, 11]]
     assert stages.of("producer", "demand") == []  # what was dropped is not asked for again, as there
+
+
+def test_pc_demand_query_crash(stages):
+    ref = stages.middle()
+    assert ref.demand() == "forward"
+    assert ref.alive

@@ -281,4 +281,5 @@ def test_stages_of_two_runtimes_work_together(stages):
         stages.expect("foreign", "cancelled", "cancel", OOPS, subscription)
         assert foreign.alive
         last = foreign.subscribe(source)
+        stages.expect("producer", "subscribed", "consumer", last)  # else it finds nobody there
     stages.expect("producer", "cancelled", "down", Shutdown(), last)

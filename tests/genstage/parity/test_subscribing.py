@@ -27,6 +27,24 @@ def test_both_sides_hear_of_the_subscription_and_can_tell_it_from_others(stages,
     assert (one.producer, one.consumer) == (upstream._actor, downstream._actor)
 
 
+@pytest.mark.parametrize("waiting", [True, False])
+def test_resubscribing_is_subscribing_where_there_was_nothing_before(stages, waiting):
+    upstream, downstream = both(stages, "producer", "consumer")
+    of_another = stages.consumer("another").subscribe(stages.producer("elsewhere"))
+    if waiting:
+        new = downstream.resubscribe(of_another, upstream)
+    else:
+        downstream.async_resubscribe(of_another, upstream)
+        stages.settle()
+        ((_, new),) = stages.of("subscriber", "subscribed")
+    stages.settle()
+
+    assert stages.of("subscriber", "subscribed") == [("producer", new)]
+    assert stages.of("source", "subscribed") == [("consumer", new)]
+    assert new != of_another
+    assert [told for told in stages.story.told if told[1] == "cancelled"] == []
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_source_cannot_be_asked_by_hand(stages, source):
     upstream, downstream = both(stages, source, "consumer")
