@@ -8,21 +8,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import baseline, smoke
-from benchmarks.measuring import machine
+from benchmarks import baseline
+from benchmarks.measuring import commit, machine
+from benchmarks.protocol.suite import WORKLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a suite, print its figures and keep them if a file is named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure this checkout.")
     suites = parser.add_subparsers(dest="suite", required=True, metavar="SUITE")
-    smoke_options = suites.add_parser("smoke", help="the protocol core beside a plain loop, in seconds")
-    smoke_options.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    smoke_options.add_argument(
-        "--scale", type=float, default=1.0, metavar="X", help=f"X times {smoke.FULL:,} events (default: 1)"
+    protocol_options = suites.add_parser("protocol", help="stages and actors, beside plain loops and threads")
+    protocol_options.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    protocol_options.add_argument(
+        "--only", nargs="+", choices=WORKLOADS, metavar="WORKLOAD", help=f"some of: {', '.join(WORKLOADS)}"
+    )
+    protocol_options.add_argument(
+        "--scale", type=_scale, default=1.0, metavar="X", help="X times the events (default: 1)"
     )
     baseline_options = suites.add_parser(
         "baseline", help=f"peak memory of the demonstration on {baseline.ROWS:,} rows; the command compares"
@@ -32,25 +36,21 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
 
-    if options.suite == "smoke":
-        _smoke(options.scale, options.json)
+    if options.suite == "protocol":
+        _protocol(options.only or WORKLOADS, options.scale, options.json)
     else:
         _baseline(options.json)
     return 0
 
 
-def _smoke(scale: float, file: Path | None) -> None:
+def _protocol(names: Iterable[str], scale: float, file: Path | None) -> None:
     results = []
-    for result in smoke.run(scale):
-        results.append(result)
-        print(
-            f"{result['workload']:<14} max_demand {result['max_demand']:>5}"
-            f"   core {result['core']:>12,.0f} /s   plain loop {result['plain']:>12,.0f} /s"
-            f"   ratio {result['ratio']:.3f} ({result['ratio_low']:.3f} to {result['ratio_high']:.3f})",
-            flush=True,
-        )
+    for name in names:
+        for result in WORKLOADS[name](scale):
+            print(result, flush=True)
+            results.append(result.to_json())
     if file is not None:
-        _keep(file, {"suite": "smoke", "machine": machine(), "results": results})
+        _keep(file, {"suite": "protocol", "machine": machine(), "commit": commit(), "results": results})
 
 
 def _baseline(file: Path) -> None:
@@ -62,9 +62,16 @@ def _baseline(file: Path) -> None:
     _keep(file, figures | {"machine": machine()})
 
 
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not scale > 0:
+        raise ValueError
+    return scale
+
+
 def _keep(file: Path, figures: Mapping[str, object]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(figures, indent=2) + "\n")
+    file.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

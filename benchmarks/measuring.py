@@ -1,61 +1,58 @@
-"""Two ways to do the same work, timed in turn, so that both meet the same machine."""
+"""Ways to do the same work, timed in turn, so that all meet the same machine; and which machine that is."""
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import platform
-from dataclasses import dataclass
+import subprocess
+import sys
+from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Paired", "machine", "paired"]
+__all__ = ["commit", "in_fresh_process", "interleaved", "machine", "ratios"]
 
-ROUNDS = 5
+ROUNDS = 9
 
-
-@dataclass(frozen=True)
-class Paired:
-    """Medians of a paired measurement.
-
-    Attributes:
-        ours: Events a second of what is measured.
-        plain: Events a second of the anchor.
-        ratio: Median of the ratios of the rounds.
-        low: The smallest of them.
-        high: The greatest.
-    """
-
-    ours: float
-    plain: float
-    ratio: float
-    low: float
-    high: float
+_ROOT = Path(__file__).parents[1]
 
 
-def paired(events: int, ours: Callable[[], object], plain: Callable[[], object]) -> Paired:
-    """Time both in turn, five times after one warm-up each.
+def interleaved(ways: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Measure each way once to warm up, then all in turn, round by round.
 
     Args:
-        events: How many events one call handles.
-        ours: What is measured.
-        plain: The anchor; has to come to the same result.
+        ways: What to measure, by name; each returns what it costs.
 
-    Raises:
-        ValueError: The results differ.
+    Returns:
+        The costs of each way, one a round.
     """
-    if (got := ours()) != (expected := plain()):
-        raise ValueError(f"the results differ: {got!r} and {expected!r}")
-    ours_s, plain_s = [], []
+    costs: dict[str, list[float]] = {name: [] for name in ways}
+    for measure in ways.values():
+        measure()
     for _ in range(ROUNDS):
-        plain_s.append(_timed(plain))
-        ours_s.append(_timed(ours))
-    ratios = [anchor / own for anchor, own in zip(plain_s, ours_s, strict=True)]
-    return Paired(events / median(ours_s), events / median(plain_s), median(ratios), min(ratios), max(ratios))
+        for name, measure in ways.items():
+            gc.collect()
+            costs[name].append(measure())
+    return costs
+
+
+def ratios(anchor: Sequence[float], ours: Sequence[float], name: str = "ratio") -> dict[str, float]:
+    """How many times cheaper ours is than the anchor: the median of the rounds' ratios, and their span."""
+    found = [other / own for other, own in zip(anchor, ours, strict=True)]
+    return {name: median(found), f"{name}_low": min(found), f"{name}_high": max(found)}
+
+
+def in_fresh_process(module: str, *arguments: object) -> dict[str, Any]:
+    """Run a module that prints one JSON object, and read it."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    told = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    found: dict[str, Any] = json.loads(told)
+    return found
 
 
 def machine() -> dict[str, object]:
@@ -69,8 +66,16 @@ def machine() -> dict[str, object]:
     }
 
 
-def _timed(work: Callable[[], object]) -> float:
-    gc.collect()
-    start = perf_counter()
-    work()
-    return perf_counter() - start
+def commit() -> str | None:
+    """The commit that is checked out, with a mark if files differ from it; ``None`` outside a checkout."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607 - the reader's own git
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return told.strip()
