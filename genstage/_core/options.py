@@ -84,26 +84,26 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
         OptionError: The first option that is wrong, or unknown for this kind of stage.
     """
     given = {} if given is None else given
+    allowed = _ALLOWED[kind]
+    own = {name: value for name, value in given.items() if name in allowed}
     dispatcher = None
     if kind != "consumer":
-        dispatcher = given.get("dispatcher")
+        dispatcher = own.get("dispatcher")
         if dispatcher is None:
             dispatcher = default_dispatcher()
         else:
             _check_dispatcher(dispatcher)
-    subscribe_to = given.get("subscribe_to", ())
-    if kind != "producer" and (
-        isinstance(subscribe_to, (str, bytes)) or not isinstance(subscribe_to, (list, tuple))
-    ):
+    subscribe_to = own.get("subscribe_to", ())
+    if not isinstance(subscribe_to, list | tuple):
         raise OptionError("subscribe_to", subscribe_to, "a list of stages or (stage, options) pairs")
-    buffer_size = given.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
+    buffer_size = own.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
     if buffer_size is not None:
         buffer_size = check_count("buffer_size", buffer_size, 1)
-    keep: BufferKeep = _choice("buffer_keep", given.get("buffer_keep", "last"), get_args(BufferKeep))
-    demand: DemandMode = _choice("demand", given.get("demand", "forward"), get_args(DemandMode))
+    keep: BufferKeep = _choice("buffer_keep", own.get("buffer_keep", "last"), get_args(BufferKeep))
+    demand: DemandMode = _choice("demand", own.get("demand", "forward"), get_args(DemandMode))
     for name, value in given.items():
-        if name not in _ALLOWED[kind]:
-            raise OptionError(name, value, f"one of {', '.join(_ALLOWED[kind])} for a {kind}")
+        if name not in allowed:
+            raise OptionError(name, value, f"one of {', '.join(allowed)} for a {kind}")
     return StageOptions(dispatcher, subscribe_to, buffer_size, keep, demand)
 
 

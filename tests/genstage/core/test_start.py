@@ -53,6 +53,7 @@ def test_the_window_is_half_full_by_default(given, expected):
         ),
         ("consumer", {"subscribe_to": "p1"}, "subscribe_to", "a list of stages or (stage, options) pairs"),
         ("consumer", {"foo": 1}, "foo", "one of subscribe_to for a consumer"),
+        ("consumer", {"buffer_size": -1}, "buffer_size", "one of subscribe_to for a consumer"),
         (
             "producer",
             {"subscribe_to": []},
@@ -61,7 +62,7 @@ def test_the_window_is_half_full_by_default(given, expected):
         ),
         (
             "producer_consumer",
-            {"demand": "forward"},
+            {"demand": "anything"},
             "demand",
             "one of dispatcher, subscribe_to, buffer_size, buffer_keep for a producer_consumer",
         ),
