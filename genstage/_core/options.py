@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -10,7 +11,7 @@ from genstage._core.dispatchers.base import Dispatcher
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "CancelMode",
@@ -94,7 +95,7 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
         else:
             _check_dispatcher(dispatcher)
     subscribe_to = own.get("subscribe_to", ())
-    if not isinstance(subscribe_to, list | tuple):
+    if not isinstance(subscribe_to, list | tuple) or not all(map(_can_be_subscribed_to, subscribe_to)):
         raise OptionError("subscribe_to", subscribe_to, "a list of stages or (stage, options) pairs")
     buffer_size = own.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
     if buffer_size is not None:
@@ -105,6 +106,10 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
         if name not in allowed:
             raise OptionError(name, value, f"one of {', '.join(allowed)} for a {kind}")
     return StageOptions(dispatcher, subscribe_to, buffer_size, keep, demand)
+
+
+def _can_be_subscribed_to(entry: Any) -> bool:
+    return not isinstance(entry, tuple) or (len(entry) == 2 and isinstance(entry[1], Mapping))  # noqa: PLR2004 - a pair
 
 
 def _check_dispatcher(value: Any) -> None:

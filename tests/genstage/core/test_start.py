@@ -52,6 +52,18 @@ def test_the_window_is_half_full_by_default(given, expected):
             "a dispatcher, such as BroadcastDispatcher()",
         ),
         ("consumer", {"subscribe_to": "p1"}, "subscribe_to", "a list of stages or (stage, options) pairs"),
+        (
+            "consumer",
+            {"subscribe_to": [("p1",)]},
+            "subscribe_to",
+            "a list of stages or (stage, options) pairs",
+        ),
+        (
+            "consumer",
+            {"subscribe_to": [("p1", 5)]},
+            "subscribe_to",
+            "a list of stages or (stage, options) pairs",
+        ),
         ("consumer", {"foo": 1}, "foo", "one of subscribe_to for a consumer"),
         ("consumer", {"buffer_size": -1}, "buffer_size", "one of subscribe_to for a consumer"),
         (
