@@ -67,6 +67,7 @@ class Runtime:
         *,
         name: str | None = ...,
         blocking: bool = ...,
+        register: bool = ...,
         timeout_s: float | None = ...,
         linked_to: StageRef | None = ...,
     ) -> ProducerConsumerRef[In, Out]: ...
@@ -77,6 +78,7 @@ class Runtime:
         *,
         name: str | None = ...,
         blocking: bool = ...,
+        register: bool = ...,
         timeout_s: float | None = ...,
         linked_to: StageRef | None = ...,
     ) -> ProducerRef[Out]: ...
@@ -87,6 +89,7 @@ class Runtime:
         *,
         name: str | None = ...,
         blocking: bool = ...,
+        register: bool = ...,
         timeout_s: float | None = ...,
         linked_to: StageRef | None = ...,
     ) -> ConsumerRef[In]: ...
@@ -96,6 +99,7 @@ class Runtime:
         *,
         name: str | None = None,
         blocking: bool = False,
+        register: bool = False,
         timeout_s: float | None = None,
         linked_to: StageRef | None = None,
     ) -> StageRef:
@@ -105,6 +109,7 @@ class Runtime:
             factory: The stage's class, or a function that makes the stage; called in the stage's own thread.
             name: Its name, unique in this runtime; by default made from the class name.
             blocking: Whether its callbacks block by nature (a query, a file): it gets a thread of its own.
+            register: Whether pykka's global ``ActorRegistry`` knows the stage while it lives.
             timeout_s: Seconds to wait; ``None``, the default, for ever.
             linked_to: Another stage whose end is this one's too, and the other way round: as by
                 ``stage.link``, when ``init`` has run and before any message comes.
@@ -117,14 +122,15 @@ class Runtime:
             DeadStageError: The stage in ``linked_to`` is not alive.
             StartError: ``init`` raised, or refused to start; ``__cause__`` is its exception.
             CallTimeoutError: ``init`` has not returned in time; the stage is killed.
-            RuntimeError: The caller is a stage on the lane where the new one would live.
+            ForkedRuntimeError: The runtime was made before a fork, in the parent.
+            RuntimeError: The caller is a supervisor, which never waits.
         """
         if name is None:
             name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(_numbers)}"
         _check_name(name)
         check_factory(name, factory)
         seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
-        self._engine.refuse_wait(own_lane=blocking)
+        self._engine.refuse_wait()
         answer = Answer()
         partner = None if linked_to is None else self._linkable(linked_to)
 
@@ -140,7 +146,15 @@ class Runtime:
             born.append(port.me)
             return make(port)
 
-        actor = self._engine.spawn(made, name=name, own_lane=blocking, listed=True, on_started=started)
+        actor = self._engine.spawn(
+            made,
+            name=name,
+            own_lane=blocking,
+            listed=True,
+            registered=register,
+            near=self._engine.current_actor(),
+            on_started=started,
+        )
         try:
             reason = answer.get(name, seconds, to="start")
         except BaseException:  # out of time, or Ctrl-C: nobody would hold a reference to it

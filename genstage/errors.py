@@ -9,6 +9,7 @@
     ├── NotAConsumerError                           something that takes no events was asked to subscribe
     ├── DeadStageError                              the stage is gone
     ├── CallTimeoutError       (also TimeoutError)  no answer within the deadline
+    ├── ForkedRuntimeError                          a runtime was used in the child of a fork
     ├── SourceError                                 a data source cannot be read
     ├── OutputError                                 an output cannot be written
     └── PipelineError                               a run ended without its result
@@ -24,6 +25,7 @@ from typing import Any
 __all__ = [
     "CallTimeoutError",
     "DeadStageError",
+    "ForkedRuntimeError",
     "GenstageError",
     "GraphError",
     "NotAConsumerError",
@@ -134,6 +136,20 @@ class CallTimeoutError(GenstageError, TimeoutError):
         super().__init__(f"{name!r} did not {to} within {timeout_s:g} s")
         self.name = name
         self.timeout_s = timeout_s
+
+
+class ForkedRuntimeError(GenstageError):
+    """A runtime, or a stage of one, was used in the child of a fork: its threads are in the parent.
+
+    Args:
+        name: The runtime's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"runtime {name!r} belongs to the process that made it, not to its fork: make one after the fork"
+        )
+        self.name = name
 
 
 class SourceError(GenstageError):

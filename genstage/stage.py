@@ -6,6 +6,7 @@ call like any other. All callbacks of a stage run one after the other, never two
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cached_property
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from genstage._core.checks import check_reason, check_seconds
 from genstage._core.messages import Cast, Info, Message, Stop
 from genstage._core.stage import StageCore
+from genstage._runtime.lane import give_way
 from genstage._runtime.typed_refs import ref_to
 from genstage.errors import OptionError
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from genstage._core.reasons import Reason
     from genstage._core.results import Finish, Reply, Unanswered
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from genstage._core.subscription import Cancellation, Subscription
     from genstage._runtime.driver import Driver
     from genstage._runtime.refs import StageRef
+    from genstage._runtime.timers import Timer
     from genstage.logger import Logger
 
 __all__ = ["Consumer", "Producer", "ProducerConsumer", "Stage", "StageContext"]
@@ -65,13 +69,36 @@ class StageContext:
         """Send a message to the stage itself: it comes to ``handle_info`` behind those already waiting."""
         self._port.send(self._port.me, Message(message))
 
-    def send_after(self, delay_s: float, message: Any) -> None:
+    def send_after(self, delay_s: float, message: Any) -> Timer:
         """Send a message to the stage itself, not before ``delay_s`` seconds have passed.
+
+        Returns:
+            A timer, to ``cancel()`` it. It is forgotten when the stage ends.
 
         Raises:
             OptionError: ``delay_s`` is negative or no number.
         """
-        self._port.schedule(check_seconds("delay_s", delay_s), Message(message))
+        return self._port.schedule(check_seconds("delay_s", delay_s), Message(message))
+
+    def blocking(self) -> AbstractContextManager[None]:
+        """Around something that blocks, in a stage that seldom does: the other stages go on meanwhile.
+
+        The rest of the callback runs beside them, too. References' own waiting (``call``, ``stop``, ``wait``,
+        ``subscribe``) does this by itself, and a callback that blocks without it is noticed after some
+        milliseconds. A stage that blocks by nature is better started with ``blocking=True``.
+
+        Example:
+            >>> import time
+            >>> from genstage import Consumer, Runtime
+            >>> class Patient(Consumer[int]):
+            ...     def handle_cast(self, seconds):
+            ...         with self.stage.blocking():
+            ...             time.sleep(seconds)
+            >>> with Runtime() as runtime:
+            ...     runtime.start(Patient).cast(0.001)
+        """
+        give_way()
+        return nullcontext()
 
     def cast(self, request: Any) -> None:
         """Send a request to the stage itself: it comes to ``handle_cast``."""

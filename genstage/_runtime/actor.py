@@ -1,14 +1,17 @@
 """The pykka actor that carries a behaviour: a stage's core, a supervisor or a task.
 
-pykka's own loop is not used: a lane calls :meth:`LaneActor.turn` for each message. What pykka promises its
-users is kept for messages that come through a pykka reference: ``tell``, ``ask`` and ``stop``.
+pykka's own loop is not used: a lane hands each message to :attr:`LaneActor.handle`. What pykka promises its
+users is kept for messages that come through a pykka reference: ``tell``, ``ask`` and ``stop``. What only such
+a reference needs (a URN, an inbox, an event) is made when it is first looked at: most actors never need it,
+and there can be a hundred thousand.
 """
 
 from __future__ import annotations
 
 import contextvars
 import threading
-from functools import partial, reduce
+import uuid
+from functools import cached_property, partial, reduce
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pykka
@@ -20,6 +23,7 @@ from genstage._core.results import Exit
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer, Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
+from genstage._runtime.lane import current_resident, give_way
 from genstage._runtime.watch import end_links
 from genstage.errors import OptionError
 from genstage.logger import get_logger
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from genstage._runtime.calls import Request
     from genstage._runtime.engine import Engine
     from genstage._runtime.lane import Lane
+    from genstage._runtime.shared_lane import SharedLane
     from genstage._runtime.watch import Watcher
 
 __all__ = ["Behaviour", "LaneActor"]
@@ -59,45 +64,82 @@ class LaneActor(pykka.Actor):
         name: For log lines, errors and ``repr``.
         engine: What it belongs to.
         lane: Where it lives.
+        home: The shared lane on which what it starts will live.
         own_lane: Whether the lane ends with it.
         on_started: Told once: ``None``, or why it does not start.
 
     Attributes:
+        append: Takes (this actor, message) pairs: the lane's, until the actor ends.
+        run: Calls a function in the actor's own context, or one stage's decimal precision would leak into
+            another.
+        handle: Handles one message to the end; see :class:`~genstage._runtime.lane.Resident`.
+        backlog: The lane's.
         reason: Why it ended; ``None`` while it is alive. Only :meth:`end` sets it.
         links: Whom it is linked with; for ``watch`` only.
         traps_exits: Whether the end of one of those is a message, and not its own end.
     """
 
-    def __init__(
+    def __init__(  # pykka's own only makes what is made later here
         self,
         make: Callable[[Driver], Behaviour],
         *,
         name: str,
         engine: Engine,
         lane: Lane,
+        home: SharedLane,
         own_lane: bool,
         on_started: Callable[[Reason | None], None],
     ) -> None:
-        super().__init__()
-        self.actor_inbox = self.actor_ref.actor_inbox = _Inbox(self)
-        self.actor_ref._actor_weakref = self._proxied  # type: ignore[assignment] # noqa: SLF001 - what proxies reach
         self.name = name
         self.lane = lane
+        self.append = lane.append
+        self.run = contextvars.Context().run
+        self.handle: Callable[[Any], None] = lambda _: self._begin(make)
+        self.backlog: list[Any] | None = None
+        self.home = home
         self.own_lane = own_lane
         self.behaviour: Behaviour | None = None
         self.driver = Driver(self, engine)
+        self.engine = engine
         self.reason: Reason | None = None
-        self._engine = engine
-        self._put = lane.put
-        self._run = contextvars.Context().run  # or one stage's decimal precision leaks into another
-        self._handle: Callable[[Any], None] = lambda _: self._begin(make)
         self._on_started: Callable[[Reason | None], None] | None = on_started
         # Guards what is told of the end, so that everybody is told exactly once: the reason and these.
         self._lock = threading.Lock()
         self._watchers: dict[int, Watcher] = {}
         self._requests: dict[Request, None] = {}
+        self._stopped: threading.Event | None = None
+        self._all_told = False
+        self._registered = False
         self.links: set[LaneActor] = set()
         self.traps_exits = False
+
+    # -- what pykka looks at --------------------------------------------------------------------------
+
+    @cached_property
+    def actor_urn(self) -> str:  # type: ignore[override] # an attribute in pykka
+        """As in pykka."""
+        return uuid.uuid4().urn
+
+    @cached_property
+    def actor_inbox(self) -> Any:  # type: ignore[override] # an attribute in pykka
+        """What pykka's references put their messages into."""
+        return _Inbox(self)
+
+    @cached_property
+    def _actor_ref(self) -> pykka.ActorRef[LaneActor]:  # type: ignore[override] # an attribute in pykka
+        ref = pykka.ActorRef(self)
+        ref._actor_weakref = self._proxied  # type: ignore[assignment] # noqa: SLF001 - what proxies reach
+        return ref
+
+    @property
+    def actor_stopped(self) -> threading.Event:  # type: ignore[override] # an attribute in pykka
+        """Set when everybody has been told of the end."""
+        with self._lock:
+            if self._stopped is None:
+                self._stopped = threading.Event()
+                if self._all_told:
+                    self._stopped.set()
+            return self._stopped
 
     def _proxied(self) -> Any:
         """What pykka's proxies show: the user's object."""
@@ -105,7 +147,7 @@ class LaneActor(pykka.Actor):
 
     @staticmethod
     def _create_actor_inbox() -> Any:
-        return None  # made in __init__, where there is an actor to hand messages to
+        return None  # see actor_inbox
 
     @staticmethod
     def _create_future() -> ForeignFuture:
@@ -123,12 +165,18 @@ class LaneActor(pykka.Actor):
         """Whether it takes part in anything any more."""
         return self.reason is None
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether the caller is in this actor's turn, and would wait for itself."""
+        return current_resident() is self
+
     # -- messages -------------------------------------------------------------------------------------
 
     def tell(self, message: Any) -> None:
         """Hand over a message, from any thread; nothing happens if the actor has ended."""
-        if self.reason is None:
-            self._put((self, message))
+        self.append((self, message))
+        if self.lane.sleeping:
+            self.lane.wake()
 
     @staticmethod
     def answer() -> Answer:
@@ -155,13 +203,15 @@ class LaneActor(pykka.Actor):
         with self._lock:
             self._requests.pop(request, None)
 
-    def turn(self, message: Any) -> None:
-        """Handle one message to the end, in the lane's thread."""
-        if self.reason is None:
-            try:
-                self._run(self._handle, message)
-            except BaseException as error:  # noqa: BLE001 - a mistake in a behaviour must not end the lane
-                self.end(Crash(error))
+    def wait_end(self, timeout_s: float | None) -> bool:
+        """Wait until everybody has been told of the end; gives whether it has come."""
+        if not self._all_told:
+            give_way()
+        return self.actor_stopped.wait(timeout_s)
+
+    def fail(self, error: BaseException) -> None:
+        """As :class:`~genstage._runtime.lane.Resident`: a mistake in a behaviour is the actor's end."""
+        self.end(Crash(error))
 
     def _begin(self, make: Callable[[Driver], Behaviour]) -> None:
         try:
@@ -173,7 +223,9 @@ class LaneActor(pykka.Actor):
             self.end(reason)
         elif self.alive:
             assert self.behaviour is not None  # noqa: S101 - it has been made
-            self._handle = self.behaviour.handle
+            self.handle = self.behaviour.handle
+            if self.reason is not None:  # killed meanwhile
+                self.handle = _nothing
             self._tell_started(None)
 
     # -- the end --------------------------------------------------------------------------------------
@@ -198,8 +250,8 @@ class LaneActor(pykka.Actor):
             self.reason = reason
             watchers, self._watchers = self._watchers, {}
             requests, self._requests = self._requests, {}
-        self._engine.unlist(self)  # whoever hears of the end can use the name again
-        self._handle = _nothing
+        self.engine.unlist(self)  # whoever hears of the end can use the name again
+        self.append = self.handle = _nothing
         if isinstance(self.behaviour, StageCore):  # what is left of it are figures
             self.behaviour.stage = _Ended(reason)
         if isinstance(reason, Crash):
@@ -210,12 +262,27 @@ class LaneActor(pykka.Actor):
         for request in requests:
             request.lost(self.name, reason)
         end_links(self, reason)
-        self._engine.forget(self)
+        if self._registered:
+            pykka.ActorRegistry.unregister(self.actor_ref)
+        self.engine.forget(self)
         self._tell_started(reason)
         if self.own_lane:
             self.lane.close()
-        self.actor_stopped.set()  # whoever waits for the end finds everything done
+        with self._lock:
+            self._all_told = True
+            if self._stopped is not None:
+                self._stopped.set()  # whoever waits for the end finds everything done
         return True
+
+    def register(self) -> None:
+        """Be in pykka's global registry until the end."""
+        self._registered = True
+        pykka.ActorRegistry.register(self.actor_ref)
+
+    def forked(self) -> None:
+        """Refuse to be used: this is the child of a fork, and the lane is in the parent."""
+        self._lock = threading.Lock()  # somebody may have held it
+        self.append = self.engine.refuse
 
     def _tell_started(self, reason: Reason | None) -> None:
         with self._lock:
@@ -275,7 +342,7 @@ class _Inbox:
             actor.tell(self._translated(content, None))
             return
         if isinstance(future, ForeignFuture):
-            future.lane = actor.lane
+            future.actor = actor
         is_stop = isinstance(content, pykka_messages._ActorStop)  # noqa: SLF001 - implementors need it
         reply = Foreign(future, actor.forget_request, is_stop=is_stop)
         actor.request(self._translated(content, reply), reply)
@@ -324,4 +391,4 @@ class _Ended:
 
 
 def _nothing(_message: Any) -> None:
-    """Handle a message of an actor that has ended."""
+    """Take or handle a message of an actor that has ended."""

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pykka
 
 from genstage._core.reasons import Crash
+from genstage._runtime.lane import current_resident, give_way
 from genstage.errors import CallTimeoutError, DeadStageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from genstage._core.reasons import Reason
-    from genstage._runtime.lane import Lane
+    from genstage._runtime.actor import LaneActor
 
 __all__ = ["Answer", "Callback", "Foreign", "ForeignFuture", "ReplyTo", "Request"]
 
@@ -67,6 +68,8 @@ class Answer:
         Raises:
             CallTimeoutError: Nothing came within ``timeout_s``.
         """
+        if not self._future.done():
+            give_way()
         try:
             return self._future.result(timeout_s)
         except FutureTimeoutError as error:
@@ -94,22 +97,24 @@ class Callback:
 
 
 class ForeignFuture(pykka.ThreadingFuture[Any]):
-    """What a pykka ``ask`` waits for; it refuses to wait for the lane it waits on.
+    """What a pykka ``ask`` waits for; a stage that waits for it lets its lane go on.
 
     Attributes:
-        lane: Where the actor lives that will answer.
+        actor: Who will answer.
     """
 
-    lane: Lane | None = None
+    actor: LaneActor | None = None
 
     def get(self, *, timeout: float | None = None) -> Any:
         """The answer.
 
         Raises:
-            RuntimeError: It has not come, and cannot while the caller waits.
+            RuntimeError: It has not come, and cannot: the caller is the stage that is to give it.
         """
-        if self._result is None and self.lane is not None and self.lane.current:
-            raise RuntimeError("an answer cannot be waited for on the lane of the stage that will give it")
+        if self._result is None:
+            if self.actor is not None and current_resident() is self.actor:
+                raise RuntimeError("a stage cannot wait for its own answer")
+            give_way()
         return super().get(timeout=timeout)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import Behaviour, LaneActor
     from genstage._runtime.engine import Engine
+    from genstage._runtime.timers import Timer
     from genstage._runtime.watch import Watcher
 
 __all__ = ["Driver"]
@@ -42,22 +43,27 @@ class Driver:
     Args:
         actor: The actor it belongs to.
         engine: Where the actor lives.
+
+    Attributes:
+        me: The address of the actor itself.
+        watched: What the actor watches, by the numbers of the watches.
     """
 
-    def __init__(self, actor: LaneActor, engine: Engine) -> None:
-        self._actor = actor
-        self._engine = engine
-        self.watched: dict[int, LaneActor] = {}
+    __slots__ = ("_actor", "_engine", "_open", "me", "watched")
 
-    @property
-    def me(self) -> LaneActor:
-        """The address of the actor itself."""
-        return self._actor
+    def __init__(self, actor: LaneActor, engine: Engine) -> None:
+        self.me = self._actor = actor
+        self._engine = engine
+        self._open = True
+        self.watched: dict[int, LaneActor] = {}
 
     def send(self, to: LaneActor | None, message: Any) -> None:
         """Deliver a message."""
-        if to is not None and self._actor.reason is None:
-            to.tell(message)
+        if to is not None and self._open:
+            to.append((to, message))  # as in LaneActor.tell; most of a small message's cost is calls
+            lane = to.lane
+            if lane.sleeping:
+                lane.wake()
 
     def watch(self, peer: LaneActor) -> int:
         """Ask for a ``Down`` with the returned number when the peer ends."""
@@ -78,7 +84,8 @@ class Driver:
             peer.remove_watcher(watch)
 
     def close(self) -> None:
-        """Take all watches back: the actor has ended."""
+        """Let nothing out any more: the actor has ended. Takes all watches back."""
+        self._open = False
         while self.watched:
             with suppress(KeyError):  # a kill can meet the actor's own thread here
                 number, peer = self.watched.popitem()
@@ -147,12 +154,18 @@ class Driver:
         on_started: Callable[[Reason | None], None],
     ) -> LaneActor:
         """Start an actor without waiting for it."""
-        return self._engine.spawn(make, name=name, own_lane=own_lane, is_child=True, on_started=on_started)
+        return self._engine.spawn(
+            make, name=name, own_lane=own_lane, is_child=True, near=self._actor, on_started=on_started
+        )
 
     def kill(self, peer: LaneActor, reason: Reason) -> None:
         """Declare an actor dead, whatever it is doing."""
         self._engine.kill(peer, reason)
 
-    def schedule(self, delay_s: float, message: Any) -> None:
-        """Send a message to the actor itself, later."""
-        self._engine.timers.after(delay_s, lambda: self._actor.tell(message))
+    def schedule(self, delay_s: float, message: Any) -> Timer:
+        """Send a message to the actor itself, later; unless it has ended by then."""
+        actor = self._actor
+        timer = self._engine.timers.after(delay_s, lambda: actor.tell(message), owner=actor)
+        if not actor.alive:  # killed meanwhile: nobody else would take it back
+            timer.cancel()
+        return timer

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.actor import LaneActor
-from genstage._runtime.lane import Lane
+from genstage._runtime.lane import ThreadLane, current_resident, give_way, here
+from genstage._runtime.lifetime import look_after
+from genstage._runtime.shared_lane import HAS_GIL, shared_lane
 from genstage._runtime.timers import Timers
-from genstage.errors import OptionError
+from genstage.errors import ForkedRuntimeError, OptionError
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import Behaviour
     from genstage._runtime.driver import Driver
+    from genstage._runtime.lane import Lane
+    from genstage._runtime.shared_lane import SharedLane
 
 __all__ = ["Engine"]
 
@@ -33,8 +39,9 @@ _GRACE_S = 0.1
 class Engine:
     """Starts actors and ends them. All methods can be called from any thread.
 
-    Two lanes are always there: the *shared* one for stages that do not block, and the *control* one for
-    supervisors, so that no user's code can keep a supervisor from its work.
+    Lanes that are always there: the *shared* one for stages (as many as there are cores where several can run
+    at a time), and the *control* one for supervisors, so that no user's code can keep a supervisor from its
+    work.
 
     Args:
         name: Names the threads.
@@ -46,16 +53,21 @@ class Engine:
     def __init__(self, name: str) -> None:
         self.name = name
         self.timers = Timers(f"{name}-timers")
-        self._shared = Lane(f"{name}-shared")
-        self._control = Lane(f"{name}-control")
+        self._shared = [shared_lane(f"{name}-shared")]
+        if not HAS_GIL:
+            self._shared += [shared_lane(f"{name}-shared{n}") for n in range(2, (os.cpu_count() or 1) + 1)]
+        self._spread = cycle(self._shared)
+        self._control = ThreadLane(f"{name}-control")
         self._lock = threading.Lock()
         self._actors: dict[LaneActor, bool] = {}  # in order of their start; whether it is somebody's child
         self._names: dict[str, LaneActor] = {}
         self._own: WeakSet[Lane] = WeakSet()  # a lane lives as long as its thread
-        self._stuck: WeakSet[Lane] = WeakSet()  # a killed stage's callback was busy there, perhaps for ever
         self.closing = False  # nobody but a supervisor, which has to bring its work to an end, may start
         self._closed = False  # nobody may
         self._ended = False  # and everything has been waited for
+        self._exiting = False  # the interpreter is
+        self._forked = False  # this is the child of a fork: nothing of it works here
+        look_after(self)
 
     def spawn(
         self,
@@ -66,6 +78,8 @@ class Engine:
         control: bool = False,
         is_child: bool = False,
         listed: bool = False,
+        registered: bool = False,
+        near: LaneActor | None = None,
         on_started: Callable[[Reason | None], None],
     ) -> LaneActor:
         """Start an actor without waiting for it.
@@ -77,44 +91,57 @@ class Engine:
             control: Whether it is a supervisor.
             is_child: Whether a supervisor starts it, and will end it.
             listed: Whether it can be found by its name.
+            registered: Whether it is in pykka's global registry while it lives.
+            near: Who starts it: what belongs together lives on one shared lane. A supervisor gets the next
+                lane for its children.
             on_started: Told, in the actor's thread, ``None`` or why it did not start.
 
         Raises:
             OptionError: It is to be listed, and the name is taken.
+            ForkedRuntimeError: This is the child of a fork.
         """
+        if self._forked:
+            self.refuse()
         with self._lock:
             refused = self._closed if is_child else self.closing
             if not refused:
                 if listed and name in self._names:
                     raise OptionError("name", name, "a name that no running stage has")
+                home = next(self._spread) if control else self._shared[0] if near is None else near.home
+                own_lane = own_lane and not self._exiting  # no thread is started then
                 actor = LaneActor(
                     make,
                     name=name,
                     engine=self,
-                    lane=self._lane(name, own_lane=own_lane, control=control),
+                    lane=self._lane(name, home, own_lane=own_lane, control=control),
+                    home=home,
                     own_lane=own_lane,
                     on_started=on_started,
                 )
                 self._actors[actor] = is_child
+                if registered:
+                    actor.register()
                 if listed:
                     self._names[name] = actor
                 actor.begin()  # before anybody can reach it
                 return actor
+        home = self._shared[0]
         actor = LaneActor(
-            make, name=name, engine=self, lane=self._shared, own_lane=False, on_started=on_started
+            make, name=name, engine=self, lane=home, home=home, own_lane=False, on_started=on_started
         )
         actor.end(Shutdown("the runtime is closed"))
         return actor
 
-    def _lane(self, name: str, *, own_lane: bool, control: bool) -> Lane:
+    def _lane(self, name: str, home: SharedLane, *, own_lane: bool, control: bool) -> Lane:
         if not own_lane:
-            return self._control if control else self._shared
-        lane = Lane(f"{self.name}-{name}")
+            return self._control if control else home
+        lane = ThreadLane(f"{self.name}-{name}")
         self._own.add(lane)
         return lane
 
     def forget(self, actor: LaneActor) -> None:
         """An actor has ended, and everybody has been told."""
+        self.timers.forget(actor)
         with self._lock:
             self._actors.pop(actor, None)
 
@@ -136,27 +163,35 @@ class Engine:
                 return self._names.get(target)
         raise OptionError("to", target, "a stage's reference or name")
 
-    def refuse_wait(self, *, own_lane: bool = False) -> None:
-        """Refuse to let the caller wait for what runs on its own lane.
+    def current_actor(self) -> LaneActor | None:
+        """The actor of this engine whose turn the caller is in."""
+        actor = current_resident()
+        return actor if isinstance(actor, LaneActor) and actor.engine is self else None
 
-        Args:
-            own_lane: Whether what it waits for has a lane of its own.
+    def refuse_wait(self) -> None:
+        """Refuse to let a supervisor wait for what other supervisors, or itself, have to do.
 
         Raises:
-            RuntimeError: It would wait for itself.
+            RuntimeError: The caller is on the supervisors' lane.
         """
-        if self._control.current or (self._shared.current and not own_lane):
-            raise RuntimeError(f"runtime {self.name!r}: a stage cannot wait for what runs on its own lane")
+        if here.place is self._control:
+            raise RuntimeError(f"runtime {self.name!r}: a supervisor cannot wait for a stage or a run")
+
+    def refuse(self, *_: object) -> NoReturn:
+        """Refuse to be used in the child of a fork.
+
+        Raises:
+            ForkedRuntimeError: Always.
+        """
+        raise ForkedRuntimeError(self.name)
 
     def kill(self, actor: LaneActor, reason: Reason) -> None:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
-        lane = actor.lane
-        thread_id = lane.thread_id if lane.turning is actor else None
+        thread_id = actor.lane.thread_of(actor)
         if not actor.end(reason):
             return
         if thread_id is not None:
-            with self._lock:
-                self._stuck.add(lane)
+            actor.lane.abandon(actor)
         frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to a thread's stack
         busy_at = "" if frame is None else "".join(traceback.format_stack(frame))
         get_logger("genstage.runtime", stage=actor.name).warning(
@@ -174,10 +209,11 @@ class Engine:
         Raises:
             RuntimeError: It is called by one of the runtime's own stages, which it would wait for.
         """
-        if any(lane.current for lane in self._lanes()):
+        if self.current_actor() is not None:
             raise RuntimeError(f"runtime {self.name!r} cannot be closed by one of its own stages")
-        if self._ended:
+        if self._ended or self._forked:
             return
+        give_way()
         deadline = time.monotonic() + timeout_s
         try:
             with self._lock:
@@ -203,16 +239,31 @@ class Engine:
         for actor in reversed(actors):
             actor.tell(Stop(Shutdown()))
         for actor in reversed(actors):
-            actor.actor_stopped.wait(max(deadline - time.monotonic(), 0))
-
-    def _lanes(self) -> list[Lane]:
-        with self._lock:
-            return [self._shared, self._control, *self._own]
+            actor.wait_end(max(deadline - time.monotonic(), 0))
 
     def _end_threads(self, deadline: float) -> None:
-        self._shared.close()
-        self._control.close()
+        lanes: list[Lane] = [*self._shared, self._control]
+        for lane in lanes:
+            lane.close()
         self.timers.close(max(deadline - time.monotonic(), 0))
-        for lane in self._lanes():
-            lane.join(_GRACE_S if lane in self._stuck else max(deadline - time.monotonic(), 0))
+        with self._lock:
+            lanes += self._own
+        for lane in lanes:
+            lane.join(max(deadline - time.monotonic(), 0), stuck_s=_GRACE_S)
         self._ended = True
+
+    def exit(self, timeout_s: float) -> None:
+        """The interpreter exits: stop what still runs, and start no thread any more."""
+        self._exiting = True
+        for lane in self._shared:
+            lane.stop_growing()
+        self.close(timeout_s)
+
+    def forked(self) -> None:
+        """This is the child of a fork, where none of the threads are: nothing can be done with this any more.
+
+        A lock may have been held by a thread that is not here, so none is touched.
+        """
+        self._forked = self.closing = self._closed = True
+        for actor in list(self._actors):
+            actor.forked()

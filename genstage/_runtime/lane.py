@@ -1,69 +1,207 @@
-"""A lane: one queue of (actor, message) pairs and one thread that handles them in order of arrival.
+"""Lanes: where actors live. Theory of operation, what all lanes share, and the lane with one thread.
 
-Several actors can share a lane; each message is one append, one take and one call. An actor that blocks by
-nature (a query, a file) has a lane of its own, and with it a thread of its own from its first callback to
-its last.
+A lane is one queue of (actor, message) pairs and one *baton*. Whichever thread holds the baton takes a pair
+and lets that actor handle that message to the end (a *turn*), then the next one. Order of arrival is order of
+handling, so a lane is fair by construction; a message is one append, one take and one call, without a lock
+and without a change of threads.
+
+There are two kinds. A :class:`ThreadLane` has one thread, which holds the baton for ever: all turns of its
+actors run in that thread, and one that blocks keeps the others waiting. It is for a stage that blocks by
+nature (and is alone there), and for supervisors, which never block. On a
+:class:`~genstage._runtime.shared_lane.SharedLane` the baton can change hands in the middle of a turn, so that
+a turn that blocks does not stall the lane.
+
+Rules of the shared lane. *Runner*: a thread that can hold the baton. *Slot*: a list that belongs to one
+holding of the baton, with at most one token in it, which is the pair in turn.
+
+1. A runner appends the pair to its slot before the turn and pops it after it. Nobody else ever appends to it.
+2. Whoever pops the token of the slot owns the end of that turn, and the baton. Append and pop of a list are
+   the only arbitration: of two that pop, one gets the token and the other an ``IndexError``.
+3. A runner that pops its own token goes on with the next pair.
+4. Somebody else that pops it (the monitor, because the turn takes long; the runner itself in the middle of
+   the turn, because it is about to wait; whoever kills the actor) marks the actor *busy*, by giving it a
+   backlog, and then gives the baton, with a new slot, to a spare runner.
+5. A runner that finds its slot empty after a turn has lost the baton. It touches neither the busy mark nor
+   the backlog: it puts one ``RESUME`` for its actor at the head of the queue, and becomes a spare.
+6. Messages of a busy actor go to its backlog. Only the holder of the baton touches a backlog or ends the busy
+   mark, when it meets ``RESUME``: the backlog goes back to the head of the queue, in order.
+7. So an actor has at most one turn at a time, its messages keep their order, and a take-over that was not
+   needed does no harm.
+8. When no spare is left and no thread may or can be started, the baton is *vacant*: the next runner that gets
+   to rule 5 takes it. The log is told once.
+9. Whoever puts a pair appends it and then looks whether the lane sleeps; the holder of the baton, finding the
+   queue empty, says that it sleeps and then looks at the queue again. One of the two sees the other. Waking
+   is decided under the lane's lock, and so is every hand-over; while messages flow nobody takes it.
+10. The monitor looks at the slot every few milliseconds while the lane is awake. It parks when the lane has
+    slept for a while, and only the put that wakes the lane unparks it: nothing polls when idle.
+
+::
+
+    runner's state     event                                      next state
+    ---------------    ---------------------------------------    --------------------------------------------
+    holds, no turn     a pair of an idle actor                    holds, in turn (slot full)
+    holds, no turn     a pair of a busy actor                     holds, no turn (backlog)
+    holds, no turn     RESUME                                     holds, no turn (backlog to the queue's head)
+    holds, no turn     queue empty                                sleeps, with the baton
+    sleeps             a put                                      holds, no turn
+    holds, in turn     turn ends, slot full                       holds, no turn
+    holds, in turn     token popped by monitor, kill or itself    lost, in turn (actor busy; a spare holds)
+    lost, in turn      turn ends, slot empty                      spare (RESUME in the queue)
+    lost, in turn      turn ends, baton vacant                    holds, no turn (RESUME in the queue)
+    spare              is given the baton                         holds, no turn
+    spare              lane closes, or enough others are spare    ends
 """
 
 from __future__ import annotations
 
 import threading
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-__all__ = ["Lane", "Turns"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-
-class Turns(Protocol):
-    """What a lane carries."""
-
-    def turn(self, message: Any) -> None:
-        """Handle one message to the end. Never raises."""
+__all__ = ["Lane", "Place", "Resident", "ThreadLane", "current_resident", "give_way", "here"]
 
 
-class Lane:
-    """A queue with a thread of its own.
+class Resident(Protocol):
+    """What lives on a lane.
+
+    A turn is ``run(handle, message)``; both can be exchanged at any time, so that nothing has to be asked
+    before each turn.
+
+    Attributes:
+        run: Calls a function with a message, in the surroundings of this resident.
+        handle: Handles one message to the end.
+        backlog: Messages that wait because the resident is busy, in a turn that has lost the baton; ``None``
+            if it is not. Belongs to the lane.
+    """
+
+    run: Callable[..., Any]
+    handle: Callable[[Any], None]
+    backlog: list[Any] | None
+
+    def fail(self, error: BaseException) -> None:
+        """A turn has raised. Never raises."""
+
+
+class Lane(Protocol):
+    """What the runtime needs of a lane.
+
+    Attributes:
+        append: Takes a (resident, message) pair, from any thread; the queue's own method, because every
+            message goes through it. Whoever calls it looks at ``sleeping`` after it, and wakes the lane.
+    """
+
+    append: Callable[[tuple[Resident, Any]], None]
+
+    @property
+    def sleeping(self) -> bool:
+        """Whether the lane waits to be woken."""
+
+    def wake(self) -> None:
+        """Wake the lane; nothing happens if it does not sleep."""
+
+    def thread_of(self, resident: Resident) -> int | None:
+        """Identifier of the thread that is in a turn of ``resident``."""
+
+    def abandon(self, resident: Resident) -> None:
+        """Go on without waiting for the turn that ``resident`` is in: it has been killed."""
+
+    def close(self) -> None:
+        """End when everything handed over so far has been handled."""
+
+    def join(self, timeout_s: float, *, stuck_s: float) -> None:
+        """Wait for the end of the threads; ``stuck_s`` for those in a turn that was abandoned."""
+
+
+class Place(Protocol):
+    """Where a thread of a lane is."""
+
+    def resident(self) -> Resident | None:
+        """Whose turn this thread is in."""
+
+    def give_way(self) -> None:
+        """The thread is about to wait, in the middle of a turn: let the lane go on without it."""
+
+
+class _Here(threading.local):
+    place: Place | None = None
+
+
+here = _Here()
+"""The lane's threads put their place in here."""
+
+
+def current_resident() -> Resident | None:
+    """Whose turn the calling thread is in; ``None`` if it is no thread of a lane."""
+    place = here.place
+    return None if place is None else place.resident()
+
+
+def give_way() -> None:
+    """Let the lane of the calling thread go on: the caller is about to wait. Does nothing elsewhere."""
+    place = here.place
+    if place is not None:
+        place.give_way()
+
+
+class ThreadLane:
+    """A lane with one thread, in which all turns run, from the first to the last.
 
     Args:
         name: Name of the thread.
 
     Attributes:
-        put: Takes an (actor, message) pair, from any thread. It is the queue's own method, because every
-            message goes through it. What comes after the lane is closed is never handled.
         turning: Whose turn it is.
     """
 
+    sleeping = False  # its queue wakes by itself
+
     def __init__(self, name: str) -> None:
-        self._queue: SimpleQueue[tuple[Turns, Any] | None] = SimpleQueue()
-        self.put = self._queue.put
-        self.turning: Turns | None = None
+        self._queue: SimpleQueue[tuple[Resident, Any] | None] = SimpleQueue()
+        self.append: Callable[[tuple[Resident, Any]], None] = self._queue.put
+        self.turning: Resident | None = None
+        self._abandoned = False
         # A daemon: a callback that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
+    def wake(self) -> None:
+        """Never needed."""
+
+    def thread_of(self, resident: Resident) -> int | None:
+        """As :class:`Lane`."""
+        return self._thread.ident if self.turning is resident else None
+
+    def abandon(self, resident: Resident) -> None:
+        """As :class:`Lane`; there is nobody to go on."""
+        self._abandoned = self._abandoned or self.turning is resident
+
     def close(self) -> None:
-        """End when everything handed over so far has been handled."""
-        self.put(None)
+        """As :class:`Lane`."""
+        self._queue.put(None)
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for the end of the thread."""
-        self._thread.join(timeout_s)
+    def join(self, timeout_s: float, *, stuck_s: float) -> None:
+        """As :class:`Lane`."""
+        self._thread.join(min(timeout_s, stuck_s) if self._abandoned else timeout_s)
 
-    @property
-    def current(self) -> bool:
-        """Whether the caller runs on this lane, and would stop it by waiting."""
-        return self._thread is threading.current_thread()  # identifiers are used again after a thread's end
+    def resident(self) -> Resident | None:
+        """As :class:`Place`."""
+        return self.turning
 
-    @property
-    def thread_id(self) -> int | None:
-        """Identifier of the thread, to find its stack."""
-        return self._thread.ident
+    def give_way(self) -> None:
+        """As :class:`Place`; nobody else could run its actors."""
 
     def _run(self) -> None:
+        here.place = self
         take = self._queue.get
         while (item := take()) is not None:
             actor, message = item
             self.turning = actor
-            actor.turn(message)
+            try:
+                actor.run(actor.handle, message)
+            except BaseException as error:  # noqa: BLE001 - a mistake in a behaviour must not end the lane
+                actor.fail(error)
             self.turning = None
             del item, actor, message  # or the last chunk lives until the next one comes

@@ -73,7 +73,7 @@ class StageRef:
             CallTimeoutError: No answer came in time; the stage goes on.
             DeadStageError: The stage is not alive, or ended before it answered; ``__cause__`` is its own
                 exception, if there was one.
-            RuntimeError: The caller is a stage on the same lane, which the stage needs to answer.
+            RuntimeError: The caller is the stage itself.
         """
         return self._request(lambda answer: Call(request, answer), timeout_s)
 
@@ -124,12 +124,12 @@ class StageRef:
             CallTimeoutError: It has not ended in time.
             DeadStageError: It was not alive.
             OptionError: ``reason`` is none.
-            RuntimeError: The caller is a stage on the same lane.
+            RuntimeError: The caller is the stage itself.
         """
         message = Stop(check_reason(reason))
         if not self.alive:
             raise DeadStageError(self.name, self._actor.reason)
-        self._refuse_own_lane()
+        self._refuse_self()
         self._actor.tell(message)
         self._wait_end(timeout_s)
 
@@ -142,6 +142,7 @@ class StageRef:
         Raises:
             CallTimeoutError: It has not ended in time.
             PipelineError: It did not end normally; ``__cause__`` is its own exception, if there was one.
+            RuntimeError: The caller is the stage itself.
         """
         reason = self._wait_end(timeout_s)
         if not isinstance(reason, (Normal, Shutdown)):
@@ -168,15 +169,15 @@ class StageRef:
 
     def _wait_end(self, timeout_s: float | None) -> Reason:
         actor = self._actor
-        self._refuse_own_lane()
+        self._refuse_self()
         seconds = _checked(timeout_s)
-        if not actor.actor_stopped.wait(seconds):
+        if not actor.wait_end(seconds):
             raise CallTimeoutError(self.name, seconds or 0.0, to="end")
         assert actor.reason is not None  # noqa: S101 - it has ended
         return actor.reason
 
     def _request(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
-        self._refuse_own_lane()
+        self._refuse_self()
         seconds = _checked(timeout_s)
         answer = self._actor.answer()
         self._actor.request(make(answer), answer)
@@ -185,11 +186,10 @@ class StageRef:
         finally:
             self._actor.forget_request(answer)
 
-    def _refuse_own_lane(self) -> None:
-        if self.alive and self._actor.lane.current:
+    def _refuse_self(self) -> None:
+        if self._actor.in_turn:
             raise RuntimeError(
-                f"stage {self.name!r} shares its lane with the caller, and could never answer it: "
-                "use cast or send, or start one of the two with blocking=True"
+                f"stage {self.name!r} cannot wait for itself: use cast or send, or stop by self.stage.stop"
             )
 
     def _counts(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.calls import Callback
+from genstage._runtime.lane import give_way
 from genstage.errors import CallTimeoutError, PipelineError, StageFailure, StartError
 from genstage.pipeline.statistics import PipelineStatistics
 from genstage.pipeline.supervisor import RunSupervisor
@@ -148,6 +149,8 @@ class Run(Generic[R]):
 
     def _result(self, timeout_s: float | None) -> Outcome[R]:
         self._refuse_own_stages()
+        if not self._outcome.done():
+            give_way()
         try:
             outcome = self._outcome.result(timeout_s)
         except FutureTimeoutError as error:
@@ -157,7 +160,7 @@ class Run(Generic[R]):
 
     def _refuse_own_stages(self) -> None:
         self._engine.refuse_wait()
-        if any(child.lane.current for child in self._supervisor.children()):
+        if self._engine.current_actor() in self._supervisor.children():
             raise RuntimeError(f"run {self.name!r}: a stage cannot wait for the end of its own run")
 
     def _close_private(self) -> None:

@@ -112,6 +112,15 @@ class SimulatedActor:
         """There is none: no pykka actor carries a simulated stage."""
         raise TypeError(f"stage {self.name!r} is simulated: it has no pykka reference")
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether the caller would wait for itself: simulated stages cannot wait for each other at all."""
+        return self.network.current
+
+    def wait_end(self, timeout_s: float | None) -> bool:
+        """Run until it has ended or nothing moves; gives whether it has ended."""
+        return self.actor_stopped.wait(timeout_s)
+
     # -- messages -------------------------------------------------------------------------------------
 
     def answer(self) -> Answer:

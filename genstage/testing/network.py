@@ -58,6 +58,18 @@ class Delivery(NamedTuple):
         return f"{source} > {self.target.name}: {shown}"
 
 
+class _Timer:
+    """What the runtime's timers give, to cancel one."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function: Callable[[], None] | None = function
+
+    def cancel(self) -> bool:
+        """Let it not happen; gives whether it was still to come."""
+        function, self.function = self.function, None
+        return function is not None
+
+
 class Network:
     """Actors and the messages between them.
 
@@ -93,13 +105,17 @@ class Network:
         """Where timers are set."""
         return self
 
-    def after(self, delay_s: float, function: Callable[[], None]) -> None:
+    def after(self, delay_s: float, function: Callable[[], None], *, owner: object = None) -> _Timer:  # noqa: ARG002 - the dead hear nothing here
         """Call a function when the clock has been moved so far."""
-        self.clock.after(delay_s, lambda: self._on_time(function))
+        timer = _Timer(function)
+        self.clock.after(delay_s, lambda: self._on_time(timer))
+        return timer
 
-    def _on_time(self, function: Callable[[], None]) -> None:
-        with self.speaking(CLOCK):
-            function()
+    def _on_time(self, timer: _Timer) -> None:
+        if timer.function is not None:
+            with self.speaking(CLOCK):
+                timer.function()
+            timer.function = None
 
     @contextmanager
     def speaking(self, who: SimulatedActor | str) -> Iterator[None]:

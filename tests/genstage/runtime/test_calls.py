@@ -1,3 +1,4 @@
+import itertools
 import threading
 
 import pytest
@@ -149,7 +150,7 @@ def test_a_dead_stage_takes_messages_silently(start):
 
     ref.cast(echo(1))
     ref.send("anything")
-    assert ref._actor.lane._queue.empty()
+    assert not ref._actor.lane.waiting
 
 
 def test_a_request_that_raises_ends_the_stage_and_the_caller_learns_why(start, expected_errors):
@@ -260,47 +261,76 @@ def test_nothing_stays_unanswered_when_calls_meet_the_end(runtime, start, kill, 
         assert ref._actor._requests == {}
 
 
-def test_a_stage_that_asks_itself_or_its_lane_is_told_that_it_would_wait_for_ever(start):
-    (ref, _), (other, _), (own, _) = start(), start(), start(blocking=True)
-    asked = []
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_stage_that_waits_for_itself_is_told_that_it_would_wait_for_ever(start, blocking):
+    ref, _ = start(blocking=blocking)
+    refused = []
 
-    def ask(target, wait):
-        def ask(_stage, _reply_to):
-            try:
-                asked.append(wait(target))
-            except RuntimeError as error:
-                asked.append(str(error))
-            return Reply(None)
-
-        return ask
-
-    def call(target):
-        return target.call(echo("answer"), timeout_s=None)
-
-    for target, wait in ((ref, call), (other, call), (other, type(ref).stop), (other, type(ref).wait)):
-        ref.call(ask(target, wait))
-        said = asked.pop()
-        assert said.startswith(f"stage {target.name!r} shares its lane with the caller")
-        assert "blocking=True" in said
-    assert other.alive
-
-    ref.call(ask(own, call))
-    own.call(ask(other, call))
-    other.stop()
-    assert asked == ["answer", "answer"]
-
-
-def test_a_dead_stage_can_be_called_and_waited_for_from_its_lane(start):
-    (ref, _), (dead, _) = start(), start()
-    dead.stop()
-
-    def ask(_stage, _reply_to):
-        dead.wait()
-        with pytest.raises(DeadStageError):
-            dead.call(echo(1))
+    def wait_for_itself(_stage, _reply_to):
+        for wait in (lambda: ref.call(echo(1), timeout_s=None), ref.stop, ref.wait):
+            with pytest.raises(RuntimeError, match=f"stage {ref.name!r} cannot wait for itself") as caught:
+                wait()
+            refused.append(str(caught.value))
         return Reply("done")
 
-    assert ref.call(ask) == "done"
+    assert ref.call(wait_for_itself) == "done"
+    assert len(refused) == 3
+    assert ref.alive
+
+
+@pytest.mark.parametrize("blocking", [*itertools.product([False, True], repeat=2)])
+def test_a_stage_calls_stops_and_waits_for_another(start, blocking):
+    (ref, _), (other, _) = (start(blocking=own) for own in blocking)
+
+    def use(_stage, _reply_to):
+        answer = other.call(echo("answer"), timeout_s=None)
+        other.stop()
+        other.wait()
+        with pytest.raises(DeadStageError):
+            other.call(echo(1))
+        return Reply(answer)
+
+    assert ref.call(use) == "answer"
+    assert not other.alive
+
+
+def test_a_chain_of_calls_on_one_lane_never_waits_for_the_monitor(runtime):
+    class Link(Consumer):
+        def __init__(self, following):
+            self.following = following
+
+        def handle_call(self, request, _reply_to):
+            return Reply(
+                [request] if self.following is None else [request, *self.following.call(request + 1)]
+            )
+
+    link = None
+    for _ in range(20):
+        link = runtime.start(lambda following=link: Link(following))
+    lane = link._actor.lane
+    lane._monitor._parked = True  # it looks no more
+
+    for _ in range(20):
+        assert link.call(0) == list(range(20))
+    assert lane.steals == 0
+
+
+def test_of_stages_that_call_each_other_at_the_same_time_one_waits_until_the_deadline(start):
+    (ref, _), (other, _) = start(), start()
+    both = threading.Barrier(2)
+
+    def call(target):
+        def call(_stage, _reply_to):
+            both.wait(DEADLINE_S)  # on one lane: only if the lane goes on beside a turn that blocks
+            try:
+                return Reply(target.call(echo("answered"), timeout_s=0.05))
+            except CallTimeoutError:
+                return Reply("gave up")
+
+        return call
+
+    answers = [in_thread(lambda: ref.call(call(other))), in_thread(lambda: other.call(call(ref)))]
+    assert "gave up" in [answer() for answer in answers]
 
 
 def test_a_call_to_a_stage_without_handle_call_fails_with_its_name(runtime, expected_errors):

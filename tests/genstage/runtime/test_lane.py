@@ -1,121 +1,385 @@
+import logging
 import threading
 import weakref
 
-from genstage._runtime.lane import Lane
+import pytest
+
+from genstage._runtime.lane import ThreadLane, current_resident, give_way
+from genstage._runtime.shared_lane import SharedLane, shared_lane
 
 DEADLINE_S = 20.0
 
 
-class Recorder:
+class Actor:
+    """A resident whose turns are calls of a function."""
+
+    def __init__(self, function=lambda _: None):
+        self.handle = function
+        self.backlog = None
+        self.errors = []
+
+    def run(self, handle, message):
+        handle(message)
+
+    def fail(self, error):
+        self.errors.append(error)
+
+
+class Recorder(Actor):
     def __init__(self):
+        super().__init__(self.record)
         self.turns = []
         self.threads = set()
 
-    def turn(self, message):
+    def record(self, message):
         self.threads.add(threading.current_thread())
         self.turns.append(message)
 
 
-def test_messages_are_handled_in_order_of_arrival_across_actors():
-    seen = []
+def put(lane, actor, message=None):
+    lane.append((actor, message))
+    if lane.sleeping:
+        lane.wake()
 
-    class Actor:
-        def turn(self, message):
-            seen.append((self, message))
 
-    one, two = Actor(), Actor()
-    lane = Lane("lane")
-    sent = [(actor, number) for number in range(100) for actor in (one, two)]
-    for pair in sent:
-        lane.put(pair)
+def end(lane):
     lane.close()
-    lane.join(DEADLINE_S)
+    lane.join(DEADLINE_S, stuck_s=DEADLINE_S)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
+
+
+def in_turn(lane, gate):
+    """A turn that waits for the gate, and is under way; gives its actor."""
+    inside = threading.Event()
+    actor = Actor(lambda _: (inside.set(), gate.wait(DEADLINE_S)))
+    put(lane, actor)
+    assert inside.wait(DEADLINE_S)
+    return actor
+
+
+def handled(lane):
+    """Wait until the lane has handled what came before."""
+    done = threading.Event()
+    put(lane, Actor(lambda _: done.set()))
+    assert done.wait(DEADLINE_S)
+
+
+@pytest.fixture(params=[ThreadLane, shared_lane])
+def lane(request):
+    made = request.param("lane")
+    yield made
+    end(made)
+
+
+@pytest.fixture
+def shared():
+    """A shared lane whose monitor looks no more."""
+    made = shared_lane("lane")
+    made._monitor.park()
+    yield made
+    end(made)
+
+
+# -- both kinds ---------------------------------------------------------------------------------------
+
+
+def test_messages_are_handled_in_order_of_arrival_across_actors(lane):
+    seen = []
+    actors = [Actor() for _ in range(2)]
+    for actor in actors:
+        actor.handle = lambda message, actor=actor: seen.append((actor, message))
+    sent = [(actor, number) for number in range(100) for actor in actors]
+    for pair in sent:
+        put(lane, *pair)
+    end(lane)
 
     assert seen == sent
 
 
-def test_each_threads_messages_keep_their_order_when_many_put_at_once():
-    recorder, lane = Recorder(), Lane("lane")
+def test_each_threads_messages_keep_their_order_when_many_put_at_once(lane):
+    recorder = Recorder()
 
-    def put(sender):
+    def put_all(sender):
         for number in range(2_000):
-            lane.put((recorder, (sender, number)))
+            put(lane, recorder, (sender, number))
 
-    threads = [threading.Thread(target=put, args=(sender,)) for sender in range(4)]
+    threads = [threading.Thread(target=put_all, args=(sender,)) for sender in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    lane.close()
-    lane.join(DEADLINE_S)
+    end(lane)
 
     assert len(recorder.turns) == 8_000
     for sender in range(4):
         assert [number for who, number in recorder.turns if who == sender] == list(range(2_000))
-    assert len(recorder.threads) == 1
 
 
-def test_close_lets_what_came_before_be_handled_and_nothing_after():
-    recorder, lane = Recorder(), Lane("lane")
+def test_close_lets_what_came_before_be_handled_and_nothing_after(lane):
+    recorder = Recorder()
     for number in range(1_000):
-        lane.put((recorder, number))
+        put(lane, recorder, number)
     lane.close()
-    lane.put((recorder, "late"))
-    lane.join(DEADLINE_S)
+    put(lane, recorder, "late")
+    end(lane)
 
     assert recorder.turns == list(range(1_000))
 
 
-def test_it_knows_whose_turn_it_is_and_who_runs_on_it():
-    seen = {}
+def test_it_knows_whose_turn_a_thread_is_in(lane):
+    seen = []
+    actor = Actor(lambda _: seen.append((current_resident(), lane.thread_of(actor), threading.get_ident())))
+    put(lane, actor)
+    end(lane)
 
-    class Actor:
-        def turn(self, _):
-            seen.update(turning=lane.turning, current=lane.current, ident=threading.get_ident())
-
-    lane, actor = Lane("lane"), Actor()
-    lane.put((actor, None))
-    ident = lane.thread_id
-    lane.close()
-    lane.join(DEADLINE_S)
-
-    assert seen == {"turning": actor, "current": True, "ident": ident}
-    assert lane.turning is None
-    assert not lane.current
+    ((resident, thread_id, ident),) = seen
+    assert resident is actor
+    assert thread_id == ident
+    assert lane.thread_of(actor) is None
+    assert current_resident() is None
 
 
-def test_a_thread_that_got_the_identifier_of_an_ended_lane_is_not_on_it():
-    lane = Lane("lane")
-    lane.close()
-    lane.join(DEADLINE_S)
-    reused = []
+def test_a_turn_that_raises_is_told_to_its_actor_and_the_lane_goes_on(lane):
+    recorder = Recorder()
+    broken = Actor(lambda _: 1 / 0)
+    put(lane, broken)
+    put(lane, recorder, "next")
+    end(lane)
 
-    def look():
-        if threading.get_ident() == lane.thread_id:
-            reused.append(lane.current)
-
-    for _ in range(100):
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join()
-
-    assert not any(reused)
+    assert [type(error) for error in broken.errors] == [ZeroDivisionError]
+    assert recorder.turns == ["next"]
 
 
-def test_what_was_handled_is_not_kept_alive_while_the_lane_waits():
+def test_what_was_handled_is_not_kept_alive_while_the_lane_waits(lane):
     class Chunk:
         pass
 
-    class Actor:
-        def turn(self, message):
-            pass
-
-    gone = threading.Event()
-    lane, chunk = Lane("lane"), Chunk()
+    gone, chunk = threading.Event(), Chunk()
     weakref.finalize(chunk, gone.set)
-    lane.put((Actor(), chunk))
+    put(lane, Actor(), chunk)
     del chunk
 
     assert gone.wait(DEADLINE_S)  # though nothing else comes
+
+
+def test_all_turns_of_a_thread_lane_run_in_its_thread_also_when_they_give_way():
+    lane, recorder = ThreadLane("lane"), Recorder()
+    for _ in range(3):
+        put(lane, recorder)
+        put(lane, Actor(lambda _: give_way()))
+    end(lane)
+
+    assert len(recorder.threads) == 1
+
+
+def test_outside_of_a_turn_there_is_nothing_to_give_way():
+    give_way()
+    assert current_resident() is None
+
+
+# -- the baton of the shared lane ---------------------------------------------------------------------
+
+
+def test_a_turn_that_gives_way_lets_the_others_go_on_and_keeps_its_own_messages_in_order(shared, gate):
+    heard, recorder = [], Recorder()
+    inside = threading.Event()
+
+    def handle(message):
+        if message == 0:
+            give_way()
+            give_way()  # twice is once
+            inside.set()
+            gate.wait(DEADLINE_S)
+            heard.append(current_resident())
+        heard.append(message)
+
+    actor = Actor(handle)
+    for message in range(5):
+        put(shared, actor, message)
+        put(shared, recorder, message)
+    assert inside.wait(DEADLINE_S)
+    handled(shared)
+    assert recorder.turns == [0, 1, 2, 3, 4]
+    assert heard == []
+    assert actor.backlog == [1, 2, 3, 4]
+    put(shared, actor, 5)
+    gate.set()
+    end(shared)
+
+    assert heard == [actor, 0, 1, 2, 3, 4, 5]
+    assert actor.backlog is None
+
+
+def test_the_monitor_takes_the_lane_from_a_turn_that_blocks(gate):
+    lane = shared_lane("lane")
+    recorder = Recorder()
+    actor = in_turn(lane, gate)
+    handled(lane)
+    put(lane, recorder, "beside it")
+    handled(lane)
+
+    assert recorder.turns == ["beside it"]
+    assert lane.steals >= 1
+    assert lane.thread_of(actor) is not None
+    gate.set()
+    end(lane)
+    assert lane.thread_of(actor) is None
+
+
+def test_a_take_over_that_was_not_needed_does_no_harm(shared):
+    seen, running = [], set()
+
+    def handle(message):
+        assert not running
+        running.add(message)
+        shared.steal(shared.in_turn())
+        running.remove(message)
+        seen.append(message)
+
+    actor = Actor(handle)
+    for message in range(500):
+        put(shared, actor, message)
+    end(shared)
+
+    assert seen == list(range(500))
+    assert actor.errors == []
+    assert shared.steals == 500
+
+
+def test_a_killed_turn_is_abandoned_and_its_thread_comes_back(shared, gate):
+    actor = in_turn(shared, gate)
+    thread_id = shared.thread_of(actor)
+    shared.abandon(Actor())  # somebody else: nothing happens
+    assert shared.in_turn()[0] is actor
+    shared.abandon(actor)
+    shared.abandon(actor)
+    handled(shared)
+
+    assert shared.steals == 0
+    assert len(shared._runners) == 2
+    gate.set()
+    while len(shared._spares) < 1:
+        handled(shared)
+    assert shared._spares[0].thread.ident == thread_id
+
+
+def test_spares_are_made_as_they_are_needed_and_only_some_are_kept(gate, monkeypatch):
+    monkeypatch.setattr("genstage._runtime.shared_lane._MAX_SPARES", 3)
+    lane = shared_lane("lane")
+    inside = threading.Barrier(11)
+
+    def wait(_):
+        give_way()
+        inside.wait(DEADLINE_S)
+        gate.wait(DEADLINE_S)
+
+    for _ in range(10):
+        put(lane, Actor(wait))
+    inside.wait(DEADLINE_S)
+    assert len(lane._runners) == 11
+    gate.set()
+    while len(lane._runners) > 4:
+        handled(lane)
+    assert len(lane._spares) <= 3
+    end(lane)
+
+
+def test_at_the_bound_the_lane_waits_for_a_turn_to_end_and_the_log_is_told_once(gate, caplog):
+    lane = SharedLane("lane", max_runners=3)
+    recorder = Recorder()
+    inside = threading.Semaphore(0)
+
+    def wait(_):
+        give_way()
+        inside.release()
+        gate.wait(DEADLINE_S)
+
+    for _ in range(6):
+        put(lane, Actor(wait))
+    for _ in range(3):
+        assert inside.acquire(timeout=DEADLINE_S)
+    put(lane, recorder, "at last")
+    assert recorder.turns == []
+    gate.set()
+    handled(lane)
+    end(lane)
+
+    assert recorder.turns == ["at last"]
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (
+        logging.WARNING,
+        "all threads of a lane are in turns that block",
+    )
+    assert (record.lane, record.threads) == ("lane", 3)
+
+
+def test_when_no_thread_can_be_started_the_lane_waits_for_a_turn_to_end(gate, monkeypatch, caplog):
+    lane, recorder = shared_lane("lane"), Recorder()
+    inside = threading.Semaphore(0)
+
+    def wait(_):
+        give_way()
+        inside.release()
+        gate.wait(DEADLINE_S)
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(2):
+        put(lane, Actor(wait))
+        assert inside.acquire(timeout=DEADLINE_S)
+    put(lane, recorder, "at last")
+    gate.set()
+    handled(lane)
+    monkeypatch.undo()
+    end(lane)
+
+    assert recorder.turns == ["at last"]
+    assert len(caplog.records) == 1
+
+
+def test_a_turn_that_never_ends_does_not_keep_the_lane_from_closing(gate):
+    lane = shared_lane("lane")
+    actor = in_turn(lane, gate)
+    lane.abandon(actor)
     lane.close()
-    lane.join(DEADLINE_S)
+    lane.join(DEADLINE_S, stuck_s=0.01)
+
+    assert [thread.ident for thread in threading.enumerate() if thread.name.startswith("lane")] == [
+        lane.thread_of(actor)
+    ]
+    gate.set()
+    end(lane)
+
+
+# -- rest ---------------------------------------------------------------------------------------------
+
+
+def parked(lane):
+    """Wait until the monitor parks."""
+    pause = threading.Event()
+    for _ in range(5_000):
+        if lane._monitor._parked:
+            return True
+        pause.wait(0.001)
+    return False
+
+
+def test_the_monitor_parks_when_the_lane_sleeps_and_the_next_put_unparks_it():
+    lane = shared_lane("lane")
+    assert parked(lane)
+    lane._monitor._interval_s = 3_600  # it takes its time to park again
+    handled(lane)
+
+    assert not lane._monitor._parked
+    end(lane)
+
+
+def test_the_monitor_parks_beside_a_turn_that_blocks_when_nothing_else_comes(gate):
+    lane = shared_lane("lane")
+    in_turn(lane, gate)
+    assert parked(lane)
+    assert lane.steals == 1
+    gate.set()
+    end(lane)

@@ -40,7 +40,8 @@ def echo(runtime):
 
 
 def test_ask(echo):
-    assert echo.pykka.ask("hello", timeout=DEADLINE_S) == ("hello", "test-shared")
+    request, thread = echo.pykka.ask("hello", timeout=DEADLINE_S)
+    assert (request, thread.startswith("test-shared")) == ("hello", True)
     assert echo.pykka.ask("hello", block=False).get(timeout=DEADLINE_S)[0] == "hello"
 
 
@@ -188,7 +189,8 @@ def test_a_proxy_reaches_the_users_object_in_its_turn(house, start, stuck, gate)
     rooms = proxy.rooms
     gate.set()
 
-    assert built.get(timeout=DEADLINE_S) == ("below", "test-shared")
+    where, thread = built.get(timeout=DEADLINE_S)
+    assert (where, thread.startswith("test-shared")) == ("below", True)
     assert rooms.get(timeout=DEADLINE_S) == 6
     assert proxy.doors.get(timeout=DEADLINE_S) == 7
 
@@ -202,7 +204,7 @@ def test_a_proxy_sets_attributes(house):
 def test_a_proxy_goes_through_what_is_traversable(house):
     proxy = house.pykka.proxy()
 
-    assert proxy.cellar.drink().get(timeout=DEADLINE_S) == "test-shared"
+    assert proxy.cellar.drink().get(timeout=DEADLINE_S).startswith("test-shared")
     proxy.cellar.bottles = 8
     assert proxy.cellar.bottles.get(timeout=DEADLINE_S) == 8
 
@@ -270,13 +272,27 @@ def test_proxies_and_futures_work_both_ways(runtime):
         partner.stop()
 
 
-def test_waiting_on_ones_own_lane_is_refused(echo, start):
+def test_a_stage_waits_for_the_answer_of_another_but_not_for_its_own(echo, start):
     ref, _ = start()
 
     def ask(_stage, _reply_to):
-        with pytest.raises(RuntimeError, match="cannot be waited for"):
-            echo.pykka.ask("hello")
-        return Reply(echo.pykka.ask("hello", block=False))
+        with pytest.raises(RuntimeError, match="cannot wait for its own answer"):
+            ref.pykka.ask(lambda *_: Reply("never waited for"))
+        return Reply(echo.pykka.ask("hello", timeout=DEADLINE_S))
 
-    assert ref.call(ask).get(timeout=DEADLINE_S)[0] == "hello"
+    assert ref.call(ask)[0] == "hello"
     assert ref.pykka.actor_class.__name__ == "LaneActor"
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_stage_is_in_pykkas_registry_if_that_is_wished_until_it_ends(runtime, blocking):
+    ref = runtime.start(Echo, register=True, blocking=blocking)
+    assert pykka.ActorRegistry.get_all() == [ref.pykka]
+    assert pykka.ActorRegistry.get_by_urn(ref.pykka.actor_urn).ask("hello", timeout=DEADLINE_S)[0] == "hello"
+    ref.stop()
+    assert pykka.ActorRegistry.get_all() == []
+
+    ref = runtime.start(Echo, register=True, blocking=blocking)
+    pykka.ActorRegistry.stop_all(timeout=DEADLINE_S)
+    assert not ref.alive
+    assert pykka.ActorRegistry.get_all() == []

@@ -1,10 +1,11 @@
+import itertools
 import threading
 
 import pytest
 
 from genstage import CallTimeoutError, Consumer, OptionError, Producer, Runtime, Shutdown, StartError
 from genstage._core.reasons import BadReturn, Crash
-from genstage._core.results import Stop
+from genstage._core.results import Reply, Stop
 
 DEADLINE_S = 20.0
 
@@ -212,26 +213,14 @@ def test_init_does_not_run_when_the_stage_is_killed_while_it_is_made(runtime, do
     assert calls == []
 
 
-def test_a_stage_can_start_another_only_if_it_does_not_wait_for_itself(runtime, start, doer):
-    shared, _ = start()
-    own, _ = start(blocking=True)
+@pytest.mark.parametrize("blocking", [*itertools.product([False, True], repeat=2)])
+def test_a_stage_starts_another_and_waits_for_it(runtime, start, doer, blocking):
+    ref, _ = start(blocking=blocking[0])
 
-    def begin(**options):
-        def begin(_stage):
-            try:
-                started.append(runtime.start(doer, **options).alive)
-            except RuntimeError as error:
-                started.append(str(error))
-            done.release()
+    def begin(_stage, _reply_to):
+        return Reply(runtime.start(doer, blocking=blocking[1]))
 
-        return begin
-
-    started, done = [], threading.Semaphore(0)
-    for ref, options in ((shared, {}), (shared, {"blocking": True}), (own, {})):
-        ref.cast(begin(**options))
-        assert done.acquire(timeout=DEADLINE_S)
-
-    assert started == ["runtime 'test': a stage cannot wait for what runs on its own lane", True, True]
+    assert ref.call(begin).alive
 
 
 def test_a_producer_started_by_name_is_found_by_it(runtime):

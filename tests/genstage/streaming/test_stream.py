@@ -155,7 +155,7 @@ def test_a_stage_killed_at_any_moment_does_not_change_the_bytes(make_stream, out
         assert reached.wait(DEADLINE_S)
         actor = run._supervisor._group.children[stage]
         was_alive = actor.alive
-        run._actor._engine.kill(actor, Killed())
+        run._engine.kill(actor, Killed())
         gate.set()
         summary = run.wait(DEADLINE_S)
 
@@ -223,7 +223,7 @@ def test_a_sink_that_was_given_up_writes_no_more(make_stream, out):
 
     with make_stream(ListSource(95), {"a": Stuck()}, shutdown_s=0.05).run() as run:
         assert reached.wait(DEADLINE_S)
-        run._actor._engine.kill(run._supervisor._group.children["a"], Killed())
+        run._engine.kill(run._supervisor._group.children["a"], Killed())
         run.wait(DEADLINE_S)
         gate.set()
         assert later.wait(DEADLINE_S)

@@ -1,0 +1,40 @@
+"""What happens to runtimes when the interpreter exits, and when the process forks."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from genstage._runtime.engine import Engine
+
+__all__ = ["look_after"]
+
+_EXIT_S = 5.0
+"""For all runtimes together; what has not stopped by then is killed."""
+
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def look_after(engine: Engine) -> None:
+    """Stop an engine when the interpreter exits; tell it of a fork."""
+    _engines.add(engine)
+
+
+def _at_exit() -> None:
+    deadline = time.monotonic() + _EXIT_S
+    for engine in list(_engines):
+        engine.exit(max(deadline - time.monotonic(), 0))
+
+
+def _in_child() -> None:
+    for engine in list(_engines):
+        engine.forked()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

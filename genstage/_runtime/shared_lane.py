@@ -1,0 +1,373 @@
+"""The shared lane: many actors, one baton, and as many threads as there are turns that block.
+
+How it works, and the rules by their numbers, stand at the head of ``lane``.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from genstage._runtime.lane import here
+from genstage._runtime.monitor import Monitor
+from genstage.logger import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from genstage._runtime.lane import Resident
+
+__all__ = ["HAS_GIL", "SharedLane", "shared_lane"]
+
+HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Without one, several lanes run at the same time."""
+
+_MAX_RUNNERS = 100
+"""Threads a lane may have; with more turns that block at the same time it has to wait for one of them."""
+
+_MAX_SPARES = 16
+"""Spares that are kept; they cost next to nothing, but a start of a thread costs a hundred turns."""
+
+_Item = tuple["Resident", Any]
+
+_RESUME = object()
+"""Message to a busy actor: its turn is over."""
+
+
+class _End:
+    """Whoever is behind the last pair: always busy, so that it needs no question of its own."""
+
+    def __init__(self) -> None:
+        self.backlog: list[Any] | None = []
+
+
+_END: Any = _End()
+
+
+class _Runner:
+    """A thread that can hold the baton.
+
+    Attributes:
+        slot: See rule 1.
+        lost: The pair in whose turn it lost the baton; set under the lane's lock.
+        go: Released to give it the baton, or to let it end.
+    """
+
+    __slots__ = ("_lane", "go", "lost", "slot", "thread")
+
+    def __init__(self, lane: SharedLane, name: str) -> None:
+        self._lane = lane
+        self.slot: list[_Item] = []
+        self.lost: _Item | None = None
+        self.go = threading.Lock()
+        self.go.acquire()
+        # A daemon: a callback that never returns must not keep the process from ending.
+        self.thread = threading.Thread(target=lane.run, args=(self,), name=name, daemon=True)
+
+    def resident(self) -> Resident | None:
+        """As :class:`~genstage._runtime.lane.Place`."""
+        return self._lane.resident_of(self)
+
+    def give_way(self) -> None:
+        """As :class:`~genstage._runtime.lane.Place`."""
+        try:
+            item = self.slot.pop()
+        except IndexError:
+            return  # somebody else was quicker, or this turn has given way before
+        self._lane.pass_on(self, item)
+
+
+class SharedLane:
+    """A lane whose baton can change hands in the middle of a turn.
+
+    Args:
+        name: Names the threads.
+        max_runners: Threads it may have, 1 or more.
+
+    Attributes:
+        sleeping: Whether the holder of the baton waits to be woken; see rule 9.
+        steals: How often the baton was taken from a turn that took long.
+    """
+
+    _new_lock: Callable[[], AbstractContextManager[object]] = staticmethod(threading.Lock)
+
+    def __init__(self, name: str, *, max_runners: int = _MAX_RUNNERS) -> None:
+        self.name = name
+        self._queue: deque[_Item] = deque()
+        self.append = self._queue.append
+        self.sleeping = False
+        self.steals = 0
+        self._max_runners = max_runners
+        self._lock = self._new_lock()
+        self._wakeup = threading.Lock()  # held; released to wake the holder of the baton
+        self._wakeup.acquire()
+        self._made = 0
+        self._vacant = self._warned = self._closed = False
+        self._runners: dict[_Runner, None] = {}
+        self._spares: list[_Runner] = []
+        self._holder = self._new_runner()
+        self._holder.go.release()
+        self._monitor = Monitor(self, f"{name}-monitor")
+        self._holder.thread.start()
+        if max_runners > 1:  # one spare in advance: while the interpreter exits, none can be started
+            self._spares.append(self._new_runner())
+            self._spares[0].thread.start()
+        self._monitor.thread.start()
+
+    def wake(self) -> None:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        with self._lock:
+            if self.sleeping:
+                self.sleeping = False
+                self._wakeup.release()
+                self._monitor.unpark()
+
+    def thread_of(self, resident: Resident) -> int | None:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        with self._lock:
+            for runner in self._runners:
+                item = _peek(runner.slot) or runner.lost
+                if item is not None and item[0] is resident:
+                    return runner.thread.ident
+        return None
+
+    def abandon(self, resident: Resident) -> None:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        runner = self._holder
+        item = _peek(runner.slot)
+        if item is not None and item[0] is resident:
+            self._take_over(runner)
+
+    def close(self) -> None:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        self.append((_END, None))
+        if self.sleeping:
+            self.wake()
+
+    def stop_growing(self) -> None:
+        """Start no thread any more."""
+        self._max_runners = 0
+
+    def join(self, timeout_s: float, *, stuck_s: float) -> None:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            runners = [runner for runner in self._runners if runner.thread.ident is not None]
+        for runner in runners:
+            left_s = max(deadline - time.monotonic(), 0)
+            runner.thread.join(left_s if runner.lost is None else min(left_s, stuck_s))
+        self._monitor.thread.join(max(deadline - time.monotonic(), 0))
+
+    # -- the runners' side ----------------------------------------------------------------------------
+
+    def run(self, runner: _Runner) -> None:
+        """What a runner's thread does."""
+        here.place = runner
+        runner.go.acquire()
+        while not self._closed:
+            self._hold(runner)
+            if not self._stand_by(runner):
+                return
+
+    def _hold(self, runner: _Runner) -> None:
+        """Handle messages until the baton is lost or the lane ends."""
+        take, slot = self._queue.popleft, runner.slot
+        item = actor = message = None
+        while True:
+            try:
+                item = take()
+            except IndexError:
+                item = actor = message = None  # or the last chunk lives until the next one comes
+                self._sleep()
+                continue
+            actor, message = item
+            if actor.backlog is not None:
+                if self._set_aside(actor, message):
+                    return
+                continue
+            slot.append(item)
+            try:
+                actor.run(actor.handle, message)
+            except BaseException as error:  # noqa: BLE001 - a mistake in a behaviour must not end the lane
+                actor.fail(error)
+            try:
+                slot.pop()
+            except IndexError:
+                break
+        self.append_resume(actor)
+
+    def _sleep(self) -> None:
+        """Wait for a put; rule 9."""
+        with self._lock:
+            self.sleeping = True
+            if self._queue:
+                self.sleeping = False
+                return
+        self._wakeup.acquire()
+
+    def _set_aside(self, actor: Resident, message: Any) -> bool:
+        """Deal with a message of a busy actor; gives whether the lane ends. Rule 6."""
+        if actor is _END:
+            self._end()
+            return True
+        assert actor.backlog is not None  # noqa: S101 - it is busy
+        if message is _RESUME:
+            backlog, actor.backlog = actor.backlog, None
+            self._queue.extendleft([(actor, waiting) for waiting in reversed(backlog)])
+        else:
+            actor.backlog.append(message)
+        return False
+
+    def append_resume(self, actor: Resident) -> None:
+        """The turn that had lost the baton is over; rule 5."""
+        self._queue.appendleft((actor, _RESUME))
+        if self.sleeping:
+            self.wake()
+
+    def _stand_by(self, runner: _Runner) -> bool:
+        """Become a spare until the baton comes; gives whether it came."""
+        with self._lock:
+            runner.lost = None
+            if self._closed:
+                return False
+            if self._vacant:
+                self._vacant = False
+                runner.slot = []
+                self._holder = runner
+                return True
+            if len(self._spares) >= _MAX_SPARES:
+                del self._runners[runner]
+                return False
+            self._spares.append(runner)
+        runner.go.acquire()
+        return not self._closed
+
+    def resident_of(self, runner: _Runner) -> Resident | None:
+        """Whose turn a runner is in; called by the runner itself."""
+        item = _peek(runner.slot)
+        if item is None:
+            with self._lock:  # whoever has popped the token has said so when the lock is free
+                item = runner.lost
+        return None if item is None else item[0]
+
+    def _end(self) -> None:
+        with self._lock:
+            self._closed = True
+            for spare in self._spares:
+                spare.go.release()
+            self._monitor.end()
+
+    # -- hand-over ------------------------------------------------------------------------------------
+
+    def pass_on(self, runner: _Runner, item: _Item) -> None:
+        """Give the baton to a spare; the caller has popped ``item`` from the runner's slot. Rule 4."""
+        with self._lock:
+            started = self._pass_on(runner, item)
+        self._start(started)
+
+    def _take_over(self, runner: _Runner) -> bool:
+        with self._lock:  # while it is held, nobody else can lack what the token's winner has to say
+            item = _pop(runner.slot)
+            started = None if item is None else self._pass_on(runner, item)
+        self._start(started)
+        return item is not None
+
+    def _pass_on(self, runner: _Runner, item: _Item) -> _Runner | None:
+        """Decide who holds the baton now; gives a runner whose thread has to be started."""
+        runner.lost = item
+        item[0].backlog = []
+        if self._spares:
+            self._holder = self._spares.pop()
+            self._holder.slot = []
+            self._holder.go.release()
+        elif len(self._runners) < self._max_runners:
+            self._holder = self._new_runner()
+            self._holder.go.release()
+            return self._holder
+        else:
+            self._vacant = True
+        return None
+
+    def _new_runner(self) -> _Runner:
+        self._made += 1
+        name = f"{self.name}-{self._made}"
+        runner = _Runner(self, name)
+        self._runners[runner] = None
+        return runner
+
+    def _start(self, runner: _Runner | None) -> None:
+        if runner is not None:
+            try:
+                runner.thread.start()
+            except RuntimeError:  # no thread can be started any more
+                with self._lock:
+                    del self._runners[runner]
+                    self._vacant = True
+        if self._vacant and not self._warned:
+            self._warned = True
+            get_logger("genstage.runtime", lane=self.name).warning(
+                "all threads of a lane are in turns that block", threads=len(self._runners)
+            )
+
+    # -- the monitor's side ---------------------------------------------------------------------------
+
+    def in_turn(self) -> _Item | None:
+        """The pair in turn."""
+        return _peek(self._holder.slot)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a message waits."""
+        return bool(self._queue)
+
+    def steal(self, item: _Item) -> None:
+        """Take the baton from the turn of ``item``; at worst from one that has just begun."""
+        runner = self._holder
+        if _peek(runner.slot) is item and self._take_over(runner):
+            self.steals += 1
+
+    def park_monitor(self) -> None:
+        """Let the monitor park if the lane sleeps."""
+        with self._lock:
+            if self.sleeping:
+                self._monitor.park()
+
+
+class _LockedLane(SharedLane):
+    """The shared lane on a Python without a GIL: whoever looks whether it sleeps takes the lock (rule 9)."""
+
+    _new_lock = staticmethod(threading.RLock)
+    _asleep = False
+
+    @property
+    def sleeping(self) -> bool:
+        """As in :class:`SharedLane`."""
+        with self._lock:
+            return self._asleep
+
+    @sleeping.setter
+    def sleeping(self, asleep: bool) -> None:
+        self._asleep = asleep
+
+
+def shared_lane(name: str) -> SharedLane:
+    """The lane that fits the interpreter."""
+    return SharedLane(name) if HAS_GIL else _LockedLane(name)
+
+
+def _peek(slot: list[_Item]) -> _Item | None:
+    try:
+        return slot[0]
+    except IndexError:
+        return None
+
+
+def _pop(slot: list[_Item]) -> _Item | None:
+    try:
+        return slot.pop()
+    except IndexError:
+        return None
