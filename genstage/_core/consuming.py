@@ -44,10 +44,10 @@ class Upstream:
     Attributes:
         window: Its demand window; ``None`` when the stage asks by hand.
         finished: Whether the producer has said that no event follows.
-        last_ask: The last automatic ask, to be sent again when as much is asked for.
+        refill: The usual ask, for a full batch: one message for all of them, since nobody changes a message.
     """
 
-    __slots__ = ("cancel", "finished", "last_ask", "subscription", "watch", "window")
+    __slots__ = ("cancel", "finished", "refill", "subscription", "watch", "window")
 
     def __init__(self, subscription: Subscription, watch: int, cancel: CancelMode) -> None:
         self.subscription = subscription
@@ -55,7 +55,7 @@ class Upstream:
         self.cancel = cancel
         self.window: Window | None = None
         self.finished = False
-        self.last_ask: Ask | None = None
+        self.refill: Ask | None = None
 
 
 class Consuming:
@@ -124,8 +124,9 @@ class Consuming:
         if isinstance(mode, Stop):
             raise Exit(mode.reason)
         if mode in (None, "automatic"):
-            upstream.window = Window(checked.max_demand, checked.min_demand)
-            self._ask(upstream, checked.max_demand)
+            window = upstream.window = Window(checked.max_demand, checked.min_demand)
+            upstream.refill = Ask(port.me, tag, window.limit)
+            port.send(peer, Ask(port.me, tag, checked.max_demand))
         elif mode != "manual":
             raise Exit(BadReturn("handle_subscribe", mode))
         return subscription
@@ -146,31 +147,28 @@ class Consuming:
         """Let the stage handle a message's events, batch by batch, each followed by its ask."""
         count = len(events)
         self.events_in += count
-        window = upstream.window
+        subscription, window = upstream.subscription, upstream.window
         if window is None:
-            self._take(events, upstream.subscription)
-        elif 0 < count <= window.limit and count <= window.outstanding:
-            # Usual: one batch, all of it asked for. Spelled out, it saves three calls a message.
-            core, subscription = self._core, upstream.subscription
-            ask = window.credit(count)
+            self._take(events, subscription)
+        elif count == window.limit and window.outstanding == window.max_demand:
+            # Usual: a full batch, when all of the window is outstanding. It leaves the window as it is, and
+            # the ask is always the same. Spelled out, it saves most of the work on a small batch.
+            core = self._core
             result = core.stage.handle_events(events, subscription)
             if result is not None:
                 core.emit("handle_events", result)
-            if ask and not self.closed and not upstream.finished:
-                message = upstream.last_ask
-                if message is None or message.count != ask:
-                    message = upstream.last_ask = Ask(self._me, subscription.tag, ask)
-                self._port.send(subscription.producer, message)
+            if not (self.closed or upstream.finished):
+                self._port.send(subscription.producer, upstream.refill)
         else:
             batches, excesses = window.split(events)
             for excess in excesses:
                 self._port.report("excess_events", count=excess)
             for batch, ask in batches:
-                self._take(batch, upstream.subscription)
+                self._take(batch, subscription)
                 if self.closed:
                     return
                 if ask and not upstream.finished:
-                    self._ask(upstream, ask)
+                    self._port.send(subscription.producer, Ask(self._me, subscription.tag, ask))
 
     def handle_late(self, message: Events) -> None:
         """Let the stage handle events whose subscription was cancelled while they waited for their turn."""
@@ -183,13 +181,6 @@ class Consuming:
         result = core.stage.handle_events(events, subscription)
         if result is not None:
             core.emit("handle_events", result)
-
-    def _ask(self, upstream: Upstream, count: int) -> None:
-        """Ask for more; by the same message as before if it is as much, since nobody changes a message."""
-        subscription, ask = upstream.subscription, upstream.last_ask
-        if ask is None or ask.count != count:
-            ask = upstream.last_ask = Ask(self._me, subscription.tag, count)
-        self._port.send(subscription.producer, ask)
 
     def end(self, tag: Tag, kind: str) -> Upstream | None:
         """A subscription ends; ``None`` if it is unknown or has ended before.

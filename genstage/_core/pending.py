@@ -23,7 +23,6 @@ from genstage._core.messages import Events
 
 if TYPE_CHECKING:
     from genstage._core.consuming import Consuming, Upstream
-    from genstage._core.messages import Ask
     from genstage._core.producing import Producing
     from genstage._core.stage import StageCore
     from genstage._core.subscription import Cancellation
@@ -64,12 +63,6 @@ class Pending:
     def only_infos(self) -> bool:
         """Whether neither events nor ends are queued."""
         return all(isinstance(entry, PendingInfo) for entry in self.entries)
-
-    def ask(self, message: Ask) -> None:
-        """A consumer asks for more: perhaps for what waits here."""
-        self._producing.ask(message)
-        if self.entries:
-            self.work()
 
     def take(self, message: Events) -> None:
         """A producer sends events."""

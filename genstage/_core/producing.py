@@ -60,20 +60,25 @@ class _Consumer:
 
 
 class Producing:
-    """State and rules of a stage as producer."""
+    """State and rules of a stage as producer.
+
+    Attributes:
+        consumers: The subscriptions that have not ended, by their tags.
+        events_out: How many events have been sent, to all consumers together.
+        pulls: Whether demand is for the stage's ``handle_demand``: a producer's, until its data has ended.
+    """
 
     __slots__ = (
         "_buffered",
         "_core",
         "_log",
-        "_makes_events",
         "_me",
         "_port",
         "buffer",
         "consumers",
         "dispatcher",
         "events_out",
-        "finishing",
+        "pulls",
     )
 
     def __init__(self, core: StageCore, options: StageOptions) -> None:
@@ -81,14 +86,13 @@ class Producing:
         self._core = core
         self._port = core.port
         self._me = core.port.me
-        self._makes_events = core.kind == "producer"
         self.dispatcher = options.dispatcher
         self.dispatcher.start(self)
         self.buffer = Buffer(options.buffer_size, options.buffer_keep)
         self._buffered = self.buffer.entries
         self.consumers: dict[Tag, _Consumer] = {}
-        self.finishing = False
         self.events_out = 0
+        self.pulls = core.kind == "producer"
         self._log: list[int | Sequence[Any]] | None = [] if options.demand == "accumulate" else None
 
     # -- the dispatcher's link ------------------------------------------------------------------------
@@ -147,7 +151,7 @@ class Producing:
         demand = self.dispatcher.ask(tag, message.count)
         if self._buffered or self._log is not None:
             self._new_demand(demand)
-        elif demand and self._makes_events and not self.finishing:  # saves two calls in the common case
+        elif demand and self.pulls:  # usual: it saves two calls
             self.emit("handle_demand", self._core.stage.handle_demand(demand))
 
     def replenish(self, message: AskLater) -> None:
@@ -171,7 +175,8 @@ class Producing:
             self._store(events)
             demand += min(len(events), owed)
         elif events:
-            demand = max(demand - max(self.emit("handle_cancel", events) - owed, 0), 0)
+            taken = len(events) - self.emit("handle_cancel", events)
+            demand = max(demand - max(taken - owed, 0), 0)
         self._new_demand(demand)
 
     def _refuse(self, tag: Tag, reason: Reason) -> None:
@@ -197,7 +202,7 @@ class Producing:
     # -- events ---------------------------------------------------------------------------------------
 
     def emit(self, callback: str, result: Any) -> int:
-        """Dispatch what a callback returned; returns how many events the dispatcher took."""
+        """Dispatch what a callback returned; returns how many events were left over and buffered."""
         events = result if type(result) is list else self._events_of(callback, result)
         if not events:
             return 0
@@ -206,9 +211,9 @@ class Producing:
             return 0
         left = self.dispatcher.dispatch(events)
         if not left:
-            return len(events)
+            return 0
         self._keep(left)
-        return len(events) - len(left)
+        return len(left)
 
     def _events_of(self, callback: str, result: Any) -> Sequence[Any]:
         """The events that a callback returned; ``Finish`` also begins the end of the stage.
@@ -232,8 +237,8 @@ class Producing:
         return len(self.buffer)
 
     def finished(self) -> bool:
-        """Whether the data has ended and everything emitted has left."""
-        if not self.finishing or self._log is not None:
+        """Whether everything emitted has left; asked once the data has ended."""
+        if self._log is not None:
             return False
         for info in self.buffer.take_infos():
             self._release(info)
@@ -285,7 +290,7 @@ class Producing:
 
     def _demand(self, demand: int) -> None:
         """There is demand that the buffer could not serve."""
-        if demand and self._makes_events and not self.finishing:
+        if demand and self.pulls:
             self.emit("handle_demand", self._core.stage.handle_demand(demand))
 
     def _to_log(self, demand: int) -> int:

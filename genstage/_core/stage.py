@@ -46,11 +46,15 @@ class StageCore:
         kind: What it is.
         port: The way out.
         name: For errors.
+
+    Attributes:
+        finishing: Whether its own data has ended.
     """
 
     __slots__ = (
         "_drained_sent",
         "consuming",
+        "finishing",
         "kind",
         "name",
         "pending",
@@ -69,6 +73,7 @@ class StageCore:
         self.producing: Producing | None = None
         self.consuming: Consuming | None = None
         self.pending: Pending | None = None
+        self.finishing = False
         self._drained_sent = False
 
     def start(self) -> Reason | None:
@@ -102,17 +107,16 @@ class StageCore:
                 else:
                     self._wrong_kind(message)
             elif kind is Ask:
-                if self.pending is not None:
-                    self.pending.ask(message)
-                elif self.producing is not None:
+                if self.producing is not None:
                     self.producing.ask(message)
+                    if self.pending is not None and self.pending.entries:
+                        self.pending.work()
                 else:
                     self._wrong_kind(message)
             else:
                 self._HANDLERS[kind](self, message)
-            producing = self.producing
-            if producing is not None and producing.finishing:
-                self._finish_when_drained(producing)
+            if self.finishing:
+                self._finish_when_drained()
         except Exit as exit_:
             self._end(exit_.reason)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a callback is the stage's end, not ours
@@ -146,7 +150,8 @@ class StageCore:
 
     def begin_end(self) -> None:
         """No more data comes in, and none is asked for."""
-        self._producing.finishing = True
+        self.finishing = True
+        self._producing.pulls = False
         if self.consuming is not None:
             self.consuming.closed = True
 
@@ -333,10 +338,10 @@ class StageCore:
 
     # -- end of data ----------------------------------------------------------------------------------
 
-    def _finish_when_drained(self, producing: Producing) -> None:
+    def _finish_when_drained(self) -> None:
         if self.pending:
             self.pending.settle()
-        if producing.finished() and not self._drained_sent:
+        if self._producing.finished() and not self._drained_sent:
             self._drained_sent = True
             self.port.send(self.port.me, m.Drained())
 

@@ -60,10 +60,10 @@ class DemandDispatcher(Dispatcher):
         seed: int | None = None,
     ) -> None:
         self._consumers: list[_Consumer] = []  # greatest demand first, older first among equals
-        self._only: _Consumer | None = None  # the consumer, if there is just one: then nothing has an order
+        self._only: _Consumer | None = None  # if there is just one consumer and nothing to shuffle: that one
         self._by_tag: dict[Tag, _Consumer] = {}
         self._pending = 0
-        self._max_demand = None if max_demand is None else check_count("max_demand", max_demand, 1)
+        self._max_demand = 0 if max_demand is None else check_count("max_demand", max_demand, 1)
         shuffles = check_flag("shuffle_demands_on_first_dispatch", shuffle_demands_on_first_dispatch)
         if seed is not None:
             check_count("seed", seed, 0)
@@ -82,10 +82,11 @@ class DemandDispatcher(Dispatcher):
 
     def ask(self, tag: Tag, count: int) -> int:
         """A consumer asks for ``count`` more events."""
-        if self._max_demand is None:
-            self._max_demand = count
-        elif count > self._max_demand:
-            self._link.report("demand_above_max", expected=self._max_demand, got=count)
+        if count > self._max_demand:
+            if self._max_demand:
+                self._link.report("demand_above_max", expected=self._max_demand, got=count)
+            else:
+                self._max_demand = count
         consumer = self._by_tag[tag]
         consumer.demand += count
         if self._only is None:
@@ -107,16 +108,17 @@ class DemandDispatcher(Dispatcher):
 
     def dispatch(self, events: Sequence[Any]) -> Sequence[Any]:
         """Deliver to the greatest demand first; return what nobody asked for."""
+        only = self._only
+        if only is not None and events and (left := only.demand - len(events)) >= 0:
+            only.demand = left  # usual: it saves the loop and its bookkeeping
+            self._link.deliver(only.peer, only.tag, events)
+            return ()
         consumers = self._consumers
         if self._random is not None:
             self._random.shuffle(consumers)
             consumers.sort(key=lambda consumer: not consumer.demand)
             self._random = None
-        only = self._only
-        if only is not None and 0 < (count := len(events)) <= only.demand:
-            only.demand -= count  # the common case: saves the loop and its bookkeeping
-            self._link.deliver(only.peer, only.tag, events)
-            return ()
+            self._count()
         while consumers and events:
             consumer = consumers[0]
             demand = consumer.demand
@@ -141,7 +143,10 @@ class DemandDispatcher(Dispatcher):
 
     def expects(self) -> bool:
         """Whether anybody waits."""
-        return bool(self._consumers) and self._consumers[0].demand > 0
+        consumer = self._only
+        if consumer is None and self._consumers:
+            consumer = self._consumers[0]
+        return consumer is not None and consumer.demand > 0
 
     def owed(self) -> int:
         """What is waited for, and what a departed consumer waited for."""
@@ -152,4 +157,5 @@ class DemandDispatcher(Dispatcher):
         self._pending += count
 
     def _count(self) -> None:
-        self._only = self._consumers[0] if len(self._consumers) == 1 else None
+        single = len(self._consumers) == 1 and self._random is None
+        self._only = self._consumers[0] if single else None
