@@ -2,7 +2,7 @@ import pytest
 
 from genstage._core import messages as m
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
-from genstage._core.reasons import Killed, Named, Normal
+from genstage._core.reasons import Killed, Named
 
 OOPS = Named("oops")
 
@@ -119,48 +119,6 @@ def test_queued_events_of_a_cancelled_subscription_come_in_one_batch_without_a_p
 def test_an_end_with_nothing_queued_is_heard_at_once(bench):
     pc = stage(bench, cancel="permanent")
     assert pc.down("p1", OOPS)[-1] == ("stop", OOPS)
-
-
-# -- mended upstream bugs, each by the name of its decision ---------------------------------------------
-
-
-def test_pc_orphan_demand(bench):
-    pc = stage(bench)
-    pc.subscribe(1)
-    pc.ask(1, 10)
-    pc.cancel(1, Normal())
-    assert pc.events(101, 1, 2, 3, 4) == []
-    pc.subscribe(2)
-    assert short(pc.ask(2, 3)) == [
-        ("handled", [1, 2]),
-        ("sent", [1, 2]),
-        ("asked", 2),
-        ("handled", [3, 4]),
-        ("sent", [3]),
-        ("asked", 2),
-    ]
-
-
-def test_broadcast_pile_up(bench):
-    pc = stage(bench, dispatcher=BroadcastDispatcher())
-    pc.subscribe(1)
-    pc.ask(1, 100)
-    pc.subscribe(2)
-    assert len(pc.events(101, 1, 2, 3, 4)) == 4
-    for start in range(5, 50, 4):
-        assert pc.events(101, *range(start, start + 4)) == []
-    assert pc.buffered == 4
-
-
-def test_pc_buffer_rotation(bench):
-    pc = stage(bench, 10, 0, dispatcher=BroadcastDispatcher())
-    pc.subscribe(1)
-    pc.ask(1, 4)
-    pc.subscribe(2)
-    pc.ask(2, 1)
-    pc.events(101, 0, 1, 2, 3, 4)
-    pc.ask(1, 1)
-    assert pc.ask(2, 8) == [("events", "c1", 1, [1, 2, 3, 4]), ("events", "c2", 2, [1, 2, 3, 4])]
 
 
 @pytest.mark.parametrize("dispatcher", [None, BroadcastDispatcher()], ids=["demand", "broadcast"])
