@@ -67,6 +67,7 @@ class PartitionDispatcher(Dispatcher):
     What all consumers ask for, added up, goes to the producer. While any of it is open, events are taken and
     sorted; one whose consumer waits for nothing, or has not subscribed yet, is queued in its partition,
     beside the stage's buffer. If the consumer leaves, its queue is dropped and as many events are asked for.
+    Each partition should have a consumer: what is queued for one without holds the demand that it used up.
 
     *A consumer can starve.* An event that the hash function drops uses up no demand, but the producer has
     made it for somebody and is not asked for another: with ``min_demand=0``, say, a consumer that got none of
