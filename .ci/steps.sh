@@ -59,6 +59,11 @@ step() {
     summary+=("$(printf '%-8s %5d s  %s' "$outcome" "$((SECONDS - start))" "$name")")
 }
 
+# Ends here if a step has failed: what follows takes long, and would tell nothing more.
+stop_if_failed() {
+    ((failures == 0)) || finish || exit 1
+}
+
 # Prints the time of each step and ends with the outcome of all.
 finish() {
     printf '\n'

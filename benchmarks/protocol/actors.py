@@ -34,7 +34,8 @@ def tell(scale: float) -> Iterator[Result]:
 
 
 def call(scale: float) -> Iterator[Result]:
-    """A thread calls a stage, and an actor with a thread, and waits for each answer."""
+    """A neighbour, and a thread, call a stage or an actor with a thread, and wait for each answer."""
+    yield _beside("call", scale * _CALLS, _call_stage_by_stage, _call_actor_by_actor, None)
     yield _beside("call_from_thread", scale * _CALLS, _call_stage, _call_actor, None)
 
 
@@ -82,8 +83,8 @@ class _Player(Consumer[Any]):
             self._over.set()
 
     def handle_call(self, request: Any, reply_to: Any) -> Reply:  # noqa: ARG002
-        """Give it back."""
-        return Reply(request)
+        """Do what is asked, if it is something to do."""
+        return Reply(request() if callable(request) else request)
 
 
 class _PlayerActor(pykka.ThreadingActor):
@@ -94,6 +95,8 @@ class _PlayerActor(pykka.ThreadingActor):
         self._over = over
 
     def on_receive(self, left: Any) -> Any:
+        if callable(left):
+            return left()
         if isinstance(left, pykka.ActorRef):
             self._send = left.tell
         elif left > 0:
@@ -133,6 +136,20 @@ def _call_actor(calls: int) -> float:
     actor = _PlayerActor.start(threading.Event())
     took_s = _calls_took_s(actor.ask, calls)
     actor.stop()
+    return took_s
+
+
+def _call_stage_by_stage(calls: int) -> float:
+    with Runtime() as runtime:
+        one, two = (runtime.start(partial(_Player, threading.Event())) for _ in range(2))
+        return float(one.call(partial(_calls_took_s, two.call, calls), timeout_s=_PATIENCE_S))
+
+
+def _call_actor_by_actor(calls: int) -> float:
+    one, two = (_PlayerActor.start(threading.Event()) for _ in range(2))
+    took_s = float(one.ask(partial(_calls_took_s, two.ask, calls), timeout=_PATIENCE_S))
+    for actor in (one, two):
+        actor.stop()
     return took_s
 
 

@@ -104,6 +104,15 @@ def test_all_steps_run_and_one_failure_fails_the_whole(tmp_path):
     assert steps("step one true; finish", tmp_path)[0] == 0
 
 
+def test_what_takes_long_is_not_begun_after_a_failure(tmp_path):
+    code, out, _ = steps(
+        "step one true; stop_if_failed; step two false; stop_if_failed; step three true", tmp_path
+    )
+    assert code == 1
+    assert [line.split()[-1] for line in out.splitlines()[-3:]] == ["one", "two", "s"]
+    assert "three" not in out
+
+
 def test_a_step_that_takes_too_long_is_ended(tmp_path):
     code, out, _ = steps("limit_s=1; step one 'sleep 60'; finish", tmp_path)
     assert code == 1

@@ -1,7 +1,9 @@
 import json
+import re
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +94,7 @@ FIGURES = {
     "fan_out_demand": {"ours", "plain", "pykka_threads", "ratio"},
     "fan_out_broadcast": {"ours", "plain", "pykka_threads", "ratio"},
     "tell": {"ours", "pykka_threads", "times_threads"},
+    "call": {"ours", "pykka_threads", "times_threads"},
     "call_from_thread": {"ours", "pykka_threads", "times_threads"},
     "start": {"ours", "pykka_threads", "times_threads"},
     "idle_stages": {"memory_mb", "bytes_a_stage", "full_collection_ms", "after_freeze_ms"},
@@ -138,3 +141,9 @@ def test_one_workload_can_be_chosen(capsys):
     with pytest.raises(SystemExit):
         main(["protocol", "--scale", "0"])
     assert "identity" in WORKLOADS
+
+
+def test_the_page_tells_of_every_workload():
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "benchmarks.md"
+    table = page.read_text().partition("## The workloads")[2]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(WORKLOADS)

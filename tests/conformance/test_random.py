@@ -153,7 +153,7 @@ class Script:
 @pytest.mark.parametrize("dispatcher", ["demand", "broadcast", "partition"])
 @pytest.mark.parametrize("kind", ["producer", "producer_consumer"])
 @given(st.integers(0, 2**32), st.integers(5, 40), st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 def test_the_invariants_hold_for_any_inputs(kind, dispatcher, seed, length, accumulates):
     scenario = Script(seed, kind, dispatcher, accumulates=accumulates).scenario(length)
     assert replay(scenario).problems == [], scenario["given"]
