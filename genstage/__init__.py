@@ -5,7 +5,7 @@ from genstage._core.reasons import Crash, Killed, Named, NoProc, Normal, Shutdow
 from genstage._core.results import Finish, Reply, Stop, Unanswered
 from genstage._core.subscription import Cancellation, Subscription
 from genstage._runtime.watch import Exited
-from genstage.client import ConsumerRef, ProducerConsumerRef, ProducerRef, Runtime, StageRef
+from genstage.client import ConsumerRef, EventStream, ProducerConsumerRef, ProducerRef, Runtime, StageRef
 from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher, PartitionDispatcher
 from genstage.errors import (
     CallTimeoutError,
@@ -19,6 +19,7 @@ from genstage.errors import (
     SourceError,
     StageFailure,
     StartError,
+    SubscriptionError,
 )
 from genstage.pipeline import Edge, Graph, Node, Pipeline, PipelineStatistics, Run, StageStatistics
 from genstage.stage import Consumer, Producer, ProducerConsumer
@@ -35,6 +36,7 @@ __all__ = [
     "Dispatcher",
     "Down",
     "Edge",
+    "EventStream",
     "Exited",
     "Finish",
     "GenstageError",
@@ -67,5 +69,6 @@ __all__ = [
     "StartError",
     "Stop",
     "Subscription",
+    "SubscriptionError",
     "Unanswered",
 ]

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, get_args, overload
 
-from genstage._core.checks import check_seconds
+from genstage._core.checks import check_choice, check_seconds
+from genstage._core.options import DemandMode
 from genstage._core.reasons import Killed
 from genstage._runtime.calls import Answer
 from genstage._runtime.engine import Engine
 from genstage._runtime.refs import StageRef
+from genstage._runtime.stream import EventStream, wanted_subscriptions
 from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef, ref_to
 from genstage._runtime.watch import link, unlink
 from genstage.errors import DeadStageError, OptionError, StartError
+from genstage.iterable import IterableProducer
 from genstage.stage import check_factory, make_core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
+    from genstage._core.dispatchers.base import Dispatcher
     from genstage._core.reasons import Reason
     from genstage._core.stage import StageCore
     from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
+    from genstage.iterable import OnCancel
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
 
-__all__ = ["ConsumerRef", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
+__all__ = ["ConsumerRef", "EventStream", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -186,6 +191,102 @@ class Runtime:
         _check_name(name)
         actor = self._engine.resolve(name)
         return None if actor is None or actor.behaviour is None else ref_to(actor)
+
+    def from_iterable(
+        self,
+        iterable: Iterable[Out] | Callable[[], Iterable[Out]],
+        *,
+        name: str | None = None,
+        dispatcher: Dispatcher | None = None,
+        demand: DemandMode = "forward",
+        on_cancel: OnCancel = "continue",
+        blocking: bool = False,
+        timeout_s: float | None = None,
+        linked_to: StageRef | None = None,
+    ) -> ProducerRef[Out]:
+        """Start a producer over an iterable. It pulls exactly as much as is asked for, and ends with it.
+
+        Args:
+            iterable: The events: an iterable, or a function that makes one, called in the stage's own thread.
+            name: As in :meth:`start`.
+            dispatcher: Decides which consumer gets what; ``DemandDispatcher()`` by default.
+            demand: Its demand mode at first.
+            on_cancel: What happens when the last consumer has gone: ``"continue"``, and wait for others, or
+                ``"stop"``, and end normally.
+            blocking: As in :meth:`start`: whether pulling events blocks.
+            timeout_s: As in :meth:`start`.
+            linked_to: As in :meth:`start`.
+
+        Raises:
+            OptionError: ``iterable`` is neither, or an option is wrong.
+            StartError: The function raised; ``__cause__`` is its exception.
+
+        The rest as in :meth:`start`.
+
+        Example:
+            >>> with Runtime() as runtime:
+            ...     letters = runtime.from_iterable(["a", "b", "c"])
+            ...     list(runtime.stream([letters]))
+            ['a', 'b', 'c']
+
+        Source:
+            GenStage's ``from_enumerable/2``; the end of the data is a ``Finish`` here.
+        """
+
+        def make() -> IterableProducer[Out]:
+            return IterableProducer(iterable, dispatcher=dispatcher, demand=demand, on_cancel=on_cancel)
+
+        make()  # what is wrong with the arguments is raised here
+        make.__name__ = "iterable"
+        return self.start(make, name=name, blocking=blocking, timeout_s=timeout_s, linked_to=linked_to)
+
+    def stream(
+        self,
+        subscriptions: Iterable[ProducerRef[Out] | str | tuple[ProducerRef[Out] | str, Mapping[str, Any]]],
+        *,
+        demand: DemandMode = "forward",
+        producers: Iterable[ProducerRef[Any] | str] | None = None,
+    ) -> EventStream[Out]:
+        """Iterate over the events of running producers.
+
+        It subscribes when the first event is asked for. The iteration ends when all subscriptions have: with
+        the data, or, where the cancel mode tolerates it, with the producer or by its cancel. Taking no more
+        events and letting go of it ends it too, as ``close()`` and leaving its ``with`` block do; they also
+        wait until all producers have confirmed it.
+
+        Args:
+            subscriptions: Producers, by reference or name, or pairs of a producer and the options of its
+                subscription, as in ``ConsumerRef.subscribe``.
+            demand: The demand mode that is sent to the producers once all are subscribed.
+            producers: Which of them get it; by default all.
+
+        Returns:
+            An iterator and context manager.
+
+        Raises:
+            OptionError: A producer or an option is wrong. Nothing has happened.
+
+        The iteration itself raises:
+
+        - ``DeadStageError``: a producer is not alive, or ends without having said that its data has, and the
+          cancel mode does not tolerate that; ``__cause__`` is its own exception, if there was one;
+        - ``SubscriptionError``: it refuses or cancels the subscription, and that is not tolerated.
+
+        Example:
+            >>> from itertools import count, islice
+            >>> with Runtime() as runtime:
+            ...     numbers = runtime.from_iterable(count())
+            ...     with runtime.stream([(numbers, {"max_demand": 10})]) as events:
+            ...         list(islice(events, 5))
+            [0, 1, 2, 3, 4]
+
+        Source:
+            GenStage's ``stream/2``.
+        """
+        wanted = wanted_subscriptions(subscriptions)
+        check_choice("demand", demand, get_args(DemandMode))
+        chosen = None if producers is None else wanted_subscriptions(producers, name="producers")
+        return EventStream(self._engine, wanted, demand, chosen)
 
     def _linkable(self, stage: StageRef) -> LaneActor:
         if not isinstance(stage, StageRef):

@@ -8,6 +8,7 @@
     ├── StartError                                  a stage did not start
     ├── NotAConsumerError                           something that takes no events was asked to subscribe
     ├── DeadStageError                              the stage is gone
+    ├── SubscriptionError                           a producer has refused or cancelled a subscription
     ├── CallTimeoutError       (also TimeoutError)  no answer within the deadline
     ├── ForkedRuntimeError                          a runtime was used in the child of a fork
     ├── SourceError                                 a data source cannot be read
@@ -35,6 +36,7 @@ __all__ = [
     "SourceError",
     "StageFailure",
     "StartError",
+    "SubscriptionError",
 ]
 
 
@@ -119,6 +121,20 @@ class DeadStageError(GenstageError):
 
     def __init__(self, name: str, reason: object) -> None:
         super().__init__(f"stage {name!r} is not alive: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class SubscriptionError(GenstageError):
+    """A producer has refused or cancelled a subscription that was needed.
+
+    Args:
+        name: The producer's name.
+        reason: The reason it gave.
+    """
+
+    def __init__(self, name: str, reason: object) -> None:
+        super().__init__(f"stage {name!r} has ended the subscription: {reason}")
         self.name = name
         self.reason = reason
 

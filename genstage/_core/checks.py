@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import inf, isnan
+from typing import Any
 
 from genstage._core.reasons import Normal, Reason
 from genstage.errors import OptionError
 
-__all__ = ["check_count", "check_flag", "check_reason", "check_seconds"]
+__all__ = ["check_choice", "check_count", "check_flag", "check_reason", "check_seconds"]
 
 
 def check_count(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -33,6 +34,17 @@ def check_flag(name: str, value: object) -> bool:
     """
     if not isinstance(value, bool):
         raise OptionError(name, value, "True or False")
+    return value
+
+
+def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    """One of the allowed words.
+
+    Raises:
+        OptionError: It is none of them.
+    """
+    if value not in allowed:
+        raise OptionError(name, value, "one of " + ", ".join(allowed))
     return value
 
 

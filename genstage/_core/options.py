@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from genstage._core.checks import check_count
+from genstage._core.checks import check_choice, check_count
 from genstage._core.dispatchers.base import Dispatcher
 from genstage.errors import OptionError
 
@@ -74,7 +74,7 @@ def subscription_options(given: Mapping[str, Any]) -> SubscriptionOptions:
     max_demand = check_count("max_demand", given.get("max_demand", MAX_DEMAND), 1)
     min_demand = check_count("min_demand", given.get("min_demand", max_demand // 2), 0, max_demand - 1)
     return SubscriptionOptions(
-        max_demand, min_demand, _choice("cancel", given.get("cancel", "permanent"), get_args(CancelMode))
+        max_demand, min_demand, check_choice("cancel", given.get("cancel", "permanent"), get_args(CancelMode))
     )
 
 
@@ -100,8 +100,8 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
     buffer_size = own.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
     if buffer_size is not None:
         buffer_size = check_count("buffer_size", buffer_size, 1)
-    keep: BufferKeep = _choice("buffer_keep", own.get("buffer_keep", "last"), get_args(BufferKeep))
-    demand: DemandMode = _choice("demand", own.get("demand", "forward"), get_args(DemandMode))
+    keep: BufferKeep = check_choice("buffer_keep", own.get("buffer_keep", "last"), get_args(BufferKeep))
+    demand: DemandMode = check_choice("demand", own.get("demand", "forward"), get_args(DemandMode))
     for name, value in given.items():
         if name not in allowed:
             raise OptionError(name, value, f"one of {', '.join(allowed)} for a {kind}")
@@ -118,9 +118,3 @@ def _check_dispatcher(value: Any) -> None:
         raise OptionError("dispatcher", value, "a dispatcher, such as BroadcastDispatcher()")
     if missing:
         raise OptionError("dispatcher", value, f"a subclass of Dispatcher, or have {', '.join(missing)} too")
-
-
-def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    if value not in allowed:
-        raise OptionError(name, value, "one of " + ", ".join(allowed))
-    return value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from genstage._core.checks import check_reason
+from genstage._core.checks import check_choice, check_reason
 from genstage._core.messages import EstimateBuffered, GetDemand, SetDemand, SubscribeTo
 from genstage._core.options import DemandMode
 from genstage._core.stage import StageCore
@@ -13,13 +14,15 @@ from genstage._runtime.refs import CALL_TIMEOUT_S, StageRef
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from genstage._core.messages import Tag
     from genstage._core.options import CancelMode
     from genstage._core.reasons import Reason
     from genstage._core.stage import Kind
     from genstage._runtime.actor import LaneActor
 
-__all__ = ["ConsumerRef", "ProducerConsumerRef", "ProducerRef", "ref_to"]
+__all__ = ["ConsumerRef", "ProducerConsumerRef", "ProducerRef", "ref_to", "subscription_to"]
 
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
@@ -43,9 +46,7 @@ class ProducerRef(StageRef, Generic[Out_co]):
         Source:
             GenStage's ``demand/2``.
         """
-        if mode not in get_args(DemandMode):
-            raise OptionError("mode", mode, " or ".join(map(repr, get_args(DemandMode))))
-        self._actor.tell(SetDemand(mode))
+        self._actor.tell(SetDemand(check_choice("mode", mode, get_args(DemandMode))))
 
     def demand(self, *, timeout_s: float | None = CALL_TIMEOUT_S) -> DemandMode:
         """Which of the two it does; always ``"forward"`` for a producer-consumer.
@@ -116,7 +117,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
         Source:
             GenStage's ``sync_subscribe/3``.
         """
-        target, options = _subscription(producer, max_demand, min_demand, cancel, options)
+        target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
         made: Subscription = self._request(lambda answer: SubscribeTo(target, options, answer), timeout_s)
         return made
 
@@ -139,7 +140,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
         Source:
             GenStage's ``async_subscribe/2``.
         """
-        target, options = _subscription(producer, max_demand, min_demand, cancel, options)
+        target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
         self._actor.tell(SubscribeTo(target, options))
 
     def resubscribe(
@@ -183,7 +184,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
         Source:
             GenStage's ``sync_resubscribe/5``.
         """
-        target, options = _subscription(producer, max_demand, min_demand, cancel, options)
+        target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
         old = _replaced(subscription, reason)
         made: Subscription = self._request(
             lambda answer: SubscribeTo(target, options, answer, old), timeout_s
@@ -209,7 +210,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
         Source:
             GenStage's ``async_resubscribe/4``.
         """
-        target, options = _subscription(producer, max_demand, min_demand, cancel, options)
+        target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
         self._actor.tell(SubscribeTo(target, options, None, _replaced(subscription, reason)))
 
 
@@ -217,20 +218,24 @@ class ProducerConsumerRef(ConsumerRef[In_contra], ProducerRef[Out_co], Generic[I
     """A running stage that takes events and emits others."""
 
 
-def _subscription(
+def subscription_to(
     producer: Any,
-    max_demand: int | None,
-    min_demand: int | None,
-    cancel: CancelMode | None,
-    options: dict[str, Any],
+    max_demand: int | None = None,
+    min_demand: int | None = None,
+    cancel: CancelMode | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Any, dict[str, Any]]:
-    """Where to subscribe, and the options that were given; those that were not, the callbacks do not see."""
+    """Where to subscribe, and the options that were given; those that were not, the callbacks do not see.
+
+    Raises:
+        OptionError: ``producer`` is neither a reference to a stage that emits events nor a name.
+    """
     if not isinstance(producer, ProducerRef | str):
         raise OptionError("producer", producer, "a reference to a producer or producer-consumer, or its name")
     named = {"max_demand": max_demand, "min_demand": min_demand, "cancel": cancel}
     given = {name: value for name, value in named.items() if value is not None}
     target = producer if isinstance(producer, str) else producer._actor  # noqa: SLF001 - references belong together
-    return target, given | options
+    return target, {**given, **options}
 
 
 def _replaced(subscription: Any, reason: Reason | None) -> tuple[Tag, Reason]:

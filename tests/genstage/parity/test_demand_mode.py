@@ -136,5 +136,5 @@ def test_a_producer_consumer_only_forwards(stages, expected_errors):
 
 
 def test_there_are_two_modes(stages):
-    with pytest.raises(OptionError, match="option 'mode': must be 'forward' or 'accumulate', got 'stop'"):
+    with pytest.raises(OptionError, match="option 'mode': must be one of forward, accumulate, got 'stop'"):
         stages.producer().set_demand("stop")
