@@ -270,7 +270,8 @@ class Runtime:
 
         - ``DeadStageError``: a producer is not alive, or ends without having said that its data has, and the
           cancel mode does not tolerate that; ``__cause__`` is its own exception, if there was one;
-        - ``SubscriptionError``: it refuses or cancels the subscription, and that is not tolerated.
+        - ``SubscriptionError``: it refuses or cancels the subscription, and that is not tolerated;
+        - ``RuntimeError``: the caller is one of the producers, in a callback, or a supervisor.
 
         Example:
             >>> from itertools import count, islice

@@ -29,6 +29,7 @@ from genstage._core.options import subscription_options
 from genstage._core.reasons import Crash, NoProc, Normal, Reason, UnknownSubscription
 from genstage._core.subscription import Subscription
 from genstage._runtime.calls import Answer, Callback
+from genstage._runtime.lane import give_way
 from genstage._runtime.refs import CALL_TIMEOUT_S
 from genstage._runtime.typed_refs import ProducerRef, subscription_to
 from genstage.errors import CallTimeoutError, DeadStageError, OptionError, SubscriptionError
@@ -112,7 +113,7 @@ class EventStream(Iterator[T]):
 
         Raises:
             CallTimeoutError: A producer has not confirmed it in time.
-            RuntimeError: The caller is a stage that a producer needs to confirm it.
+            RuntimeError: The caller is a supervisor, which never waits.
         """
         seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
         self._closed = True
@@ -164,10 +165,16 @@ class EventStream(Iterator[T]):
         return f"<EventStream {self.name!r} {state}>"
 
     def _begin(self) -> None:
-        self._engine.refuse_wait()
+        engine = self._engine
+        engine.refuse_wait()
+        for target, _ in self._wanted:
+            peer = engine.resolve(target)
+            if peer is not None and peer.in_turn:
+                raise RuntimeError(f"stage {peer.name!r} cannot wait for its own events")
         inbox: SimpleQueue[Any] = SimpleQueue()
         make = partial(_Intake, wanted=self._wanted, mode=self._mode, put=inbox.put)
-        self._actor = self._engine.spawn(make, name=self.name, on_started=_nothing)
+        near = engine.current_actor()
+        self._actor = engine.spawn(make, name=self.name, near=near, on_started=_nothing)
         self._events = _events_of(inbox, self.name)
         self._actor.await_end(Callback(inbox.put))
 
@@ -201,6 +208,7 @@ def _take(inbox: SimpleQueue[Any]) -> Any:
     try:
         return inbox.get_nowait()
     except Empty:
+        give_way()
         return inbox.get()
 
 

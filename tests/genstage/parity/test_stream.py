@@ -490,10 +490,26 @@ def test_from_many_threads_at_once(stages, source):
     assert len({event for events in got for event in events}) == 2_000
 
 
-def test_in_a_stage_on_a_lane_of_its_own(stages, source, stream):
-    reader = stages.start(TellingProducer, "reader", 0, blocking=True)
-    read = reader.call(lambda *_: Reply(list(islice(stream([source]), 5))))
-    assert read == [0, 1, 2, 3, 4]
+@pytest.mark.parametrize("blocking", [False, True])
+def test_in_a_callback_of_another_stage(stages, source, stream, blocking):
+    reader = stages.start(TellingProducer, "reader", 0, blocking=blocking)
+
+    def read(*_):
+        with stream([(source, {"max_demand": 10})]) as events:
+            return Reply(list(islice(events, 25)))
+
+    assert reader.call(read, timeout_s=DEADLINE_S) == list(range(25))
+    assert stages.of("producer", "cancelled")
+
+
+def test_not_in_a_callback_of_the_producer_itself(stages, source, stream):
+    def read(*_):
+        with pytest.raises(RuntimeError, match="stage 'producer' cannot wait for its own events"):
+            next(stream([source]))
+        return Reply(None)
+
+    source.call(read, timeout_s=DEADLINE_S)
+    assert stages.of("producer", "subscribed") == []
 
 
 @pytest.mark.repeat
