@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from genstage._runtime.driver import Driver
     from genstage.iterable import OnCancel
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
+    from genstage.telemetry import Telemetry
 
 __all__ = ["ConsumerRef", "EventStream", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
 
@@ -297,6 +298,11 @@ class Runtime:
         actor = self._engine.resolve(stage)
         assert actor is not None  # noqa: S101 - a reference has one
         return actor
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Where to attach handlers that hear what happens; see ``genstage.telemetry``."""
+        return self._engine.telemetry
 
     def close(self) -> None:
         """Stop what still runs, and end all threads; allowed more than once.

@@ -11,27 +11,26 @@ from __future__ import annotations
 import contextvars
 import threading
 import uuid
-from functools import cached_property, partial, reduce
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pykka
-from pykka import messages as pykka_messages
 
-from genstage._core.messages import Apply, Call, Down, Message, Stop
-from genstage._core.reasons import BadReturn, Crash, NoProc, Normal, Reason
+from genstage._core.messages import Down
+from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
 from genstage._core.results import Exit
 from genstage._core.stage import StageCore
-from genstage._runtime.calls import Answer, Foreign, ForeignFuture
+from genstage._runtime.calls import Answer, ForeignFuture
 from genstage._runtime.driver import Driver
+from genstage._runtime.inbox import Inbox
 from genstage._runtime.lane import current_resident, give_way
+from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
 from genstage.errors import OptionError
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pykka._envelope import Envelope
 
     from genstage._runtime.calls import Request
     from genstage._runtime.engine import Engine
@@ -123,7 +122,7 @@ class LaneActor(pykka.Actor):
     @cached_property
     def actor_inbox(self) -> Any:  # type: ignore[override] # an attribute in pykka
         """What pykka's references put their messages into."""
-        return _Inbox(self)
+        return Inbox(self)
 
     @cached_property
     def _actor_ref(self) -> pykka.ActorRef[LaneActor]:  # type: ignore[override] # an attribute in pykka
@@ -226,7 +225,14 @@ class LaneActor(pykka.Actor):
             self.handle = self.behaviour.handle
             if self.reason is not None:  # killed meanwhile
                 self.handle = _nothing
+            emit_start(self, self.engine.telemetry)
             self._tell_started(None)
+
+    def exchange_stage(self, exchange: Callable[[Any], Any]) -> None:
+        """Put something around the user's object, or take it away again; unless the actor has ended."""
+        with self._lock:
+            if self.reason is None and isinstance(self.behaviour, StageCore):
+                self.behaviour.stage = exchange(self.behaviour.stage)
 
     # -- the end --------------------------------------------------------------------------------------
 
@@ -262,6 +268,7 @@ class LaneActor(pykka.Actor):
         for request in requests:
             request.lost(self.name, reason)
         end_links(self, reason)
+        emit_end(self, self.engine.telemetry)
         if self._registered:
             pykka.ActorRegistry.unregister(self.actor_ref)
         self.engine.forget(self)
@@ -328,53 +335,6 @@ class LaneActor(pykka.Actor):
     def state(self) -> str:
         """Whether it runs or why it ended, in one line."""
         return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
-
-
-class _Inbox:
-    """What pykka's references put their envelopes into."""
-
-    def __init__(self, actor: LaneActor) -> None:
-        self._actor = actor
-
-    def put(self, envelope: Envelope[Any], /) -> None:
-        actor, content, future = self._actor, envelope.message, envelope.reply_to
-        if future is None:
-            actor.tell(self._translated(content, None))
-            return
-        if isinstance(future, ForeignFuture):
-            future.actor = actor
-        is_stop = isinstance(content, pykka_messages._ActorStop)  # noqa: SLF001 - implementors need it
-        reply = Foreign(future, actor.forget_request, is_stop=is_stop)
-        actor.request(self._translated(content, reply), reply)
-
-    @staticmethod
-    def _translated(content: Any, reply: Foreign | None) -> Any:
-        if isinstance(content, pykka_messages._ActorStop):  # noqa: SLF001 - implementors need it
-            return Stop(Normal())
-        if isinstance(content, _PROXIED):
-            return Apply(partial(_access, content), reply)
-        return Message(content) if reply is None else Call(content, reply)
-
-    def get(self) -> Envelope[Any]:
-        raise TypeError("a lane actor's messages are handed to it, not fetched")
-
-    def empty(self) -> bool:
-        return True
-
-
-_PROXIED = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
-
-
-def _access(message: Any, stage: Any) -> Any:
-    """Do to the user's object what a proxy was told to do."""
-    *parents, name = message.attr_path
-    holder = reduce(getattr, parents, stage)
-    if isinstance(message, pykka_messages.ProxySetAttr):
-        return setattr(holder, name, message.value)
-    attribute = getattr(holder, name)
-    if isinstance(message, pykka_messages.ProxyCall):
-        return attribute(*message.args, **message.kwargs)
-    return attribute
 
 
 class _Ended:

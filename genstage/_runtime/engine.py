@@ -16,10 +16,12 @@ from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.actor import LaneActor
 from genstage._runtime.lane import ThreadLane, current_resident, give_way, here
 from genstage._runtime.lifetime import look_after
+from genstage._runtime.measured import measured
 from genstage._runtime.shared_lane import HAS_GIL, shared_lane
 from genstage._runtime.timers import Timers
 from genstage.errors import ForkedRuntimeError, OptionError
 from genstage.logger import get_logger
+from genstage.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,7 @@ class Engine:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.telemetry = Telemetry(name, self._measure)
         self.timers = Timers(f"{name}-timers")
         self._shared = [shared_lane(f"{name}-shared")]
         if not HAS_GIL:
@@ -162,6 +165,13 @@ class Engine:
             with self._lock:
                 return self._names.get(target)
         raise OptionError("to", target, "a stage's reference or name")
+
+    def _measure(self) -> None:
+        """Somebody begins to listen to telemetry, or nobody does any more."""
+        with self._lock:
+            actors = list(self._actors)
+        for actor in actors:
+            actor.exchange_stage(measured(actor.name, self.telemetry))
 
     def current_actor(self) -> LaneActor | None:
         """The actor of this engine whose turn the caller is in."""

@@ -2,8 +2,8 @@
 
 The recordings hold what is left when nothing moves any more. All consumers of this family ask by themselves,
 so each of them still waits for something then. Where events were left in a buffer nevertheless, or a producer
-that answers all demand was not asked for the rest, one of the original's stalls shows: then only the invariants
-bind, as in scenarios that are marked.
+that answers all demand was not asked for the rest, one of the original's stalls shows: then only the
+invariants bind, as in scenarios that are marked.
 """
 
 from genstage import Consumer, Producer, ProducerConsumer, Reply

@@ -1,0 +1,170 @@
+import threading
+
+import pytest
+
+from genstage import Consumer, Crash, Finish, Normal, OptionError, Producer, Reply, Runtime
+from genstage.telemetry import EVENTS, Telemetry
+
+
+class Numbers(Producer):
+    """Ends after ten; emits and raises when told to."""
+
+    def init(self):
+        return {"buffer_size": 2}
+
+    def handle_demand(self, demand):
+        return Finish(range(10)) if demand >= 10 else range(demand)
+
+    def handle_cast(self, request):
+        return list(range(request))
+
+    def handle_call(self, request, _reply_to):
+        return Reply(request)
+
+    def handle_info(self, message):
+        raise message
+
+
+class Sink(Consumer):
+    def handle_events(self, events, _origin):
+        pass
+
+
+@pytest.fixture
+def heard():
+    """What a handler has heard, without durations."""
+    return []
+
+
+@pytest.fixture
+def hear(heard):
+    def hear(event):
+        measurements = {name: value for name, value in event.measurements.items() if name != "duration_s"}
+        heard.append((event.name, measurements, dict(event.metadata)))
+
+    return hear
+
+
+def in_test(event, measurements, **metadata):
+    return event, measurements, {"runtime": "test", **metadata}
+
+
+def test_a_pipeline_is_told_from_start_to_end(heard, hear):
+    with Runtime(name="test") as runtime:
+        runtime.telemetry.attach("list", hear)
+        numbers = runtime.start(Numbers, name="numbers")
+        runtime.start(Sink, name="sink").subscribe(numbers, max_demand=20, min_demand=0)
+        numbers.wait(timeout_s=20)
+    assert [event for event in heard if event[2]["stage"] == "numbers"] == [
+        in_test("stage.start", {}, stage="numbers"),
+        in_test("stage.demand", {"demand": 20}, stage="numbers"),
+        in_test("stage.stop", {}, stage="numbers", reason=Normal()),
+    ]
+
+
+def test_a_batch_is_measured_with_its_duration():
+    events = []
+    with Runtime(name="test") as runtime:
+        numbers, sink = runtime.start(Numbers, name="numbers"), runtime.start(Sink, name="sink")
+        runtime.telemetry.attach("list", events.append, events=["stage.batch"])
+        sink.subscribe(numbers, max_demand=20, min_demand=0)
+        sink.wait(timeout_s=20)
+    (event,) = events
+    assert (event.measurements["events"], event.metadata["stage"]) == (10, "sink")
+    assert 0 <= event.measurements["duration_s"] < 20
+
+
+@pytest.mark.usefixtures("expected_errors")
+def test_an_overflow_and_a_crash_are_told(heard, hear):
+    error = ValueError("told to")
+    with Runtime(name="test") as runtime:
+        numbers = runtime.start(Numbers, name="numbers")
+        runtime.telemetry.attach("list", hear)
+        numbers.cast(5)
+        numbers.send(error)
+        assert numbers._actor.wait_end(20)
+    assert heard == [
+        in_test("buffer.overflow", {"discarded": 3}, stage="numbers"),
+        in_test("stage.crash", {}, stage="numbers", reason=Crash(error)),
+    ]
+
+
+def test_a_stage_that_runs_is_measured_while_somebody_listens(hear):
+    with Runtime(name="test") as runtime:
+        made = []
+        numbers = runtime.start(lambda: made.append(Numbers()) or made[0], name="numbers")
+        core = numbers._actor.behaviour
+        assert core.stage is made[0]
+        runtime.telemetry.attach("one", hear)
+        runtime.telemetry.attach("two", hear)
+        assert core.stage.measured_stage is made[0]
+        assert numbers.pykka.proxy().handle_demand(3).get() == range(3)
+        numbers.pykka.proxy().next = 7
+        assert numbers.call("ping") == "ping"
+        assert made[0].next == 7
+        assert runtime.telemetry.detach("one")
+        assert core.stage is not made[0]
+        assert runtime.telemetry.detach("two")
+        assert core.stage is made[0]
+        assert not runtime.telemetry.detach("two")
+
+
+def test_a_handler_that_raises_is_detached_and_told_of(heard, hear, expected_errors):
+    def raises(_event):
+        raise ZeroDivisionError
+
+    with Runtime(name="test") as runtime:
+        runtime.telemetry.attach("raises", raises)
+        runtime.telemetry.attach("list", hear)
+        for name in ("first", "second"):
+            runtime.start(Numbers, name=name)
+        told = list(heard)
+        assert not runtime.telemetry.detach("raises")
+    assert told == [in_test("stage.start", {}, stage=name) for name in ("first", "second")]
+    (record,) = expected_errors
+    assert record.handler == "raises"
+
+
+def test_runtimes_do_not_hear_of_each_other(heard, hear):
+    with Runtime(name="test") as runtime, Runtime(name="other") as other:
+        runtime.telemetry.attach("list", hear)
+        other.start(Numbers)
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "told"),
+    [
+        (("taken", print), {}, "option 'name': must be a name that no handler of this runtime has"),
+        (("new", print), {"events": ["stage.strat"]}, "option 'events': must be some of stage.start, "),
+        (("new", 5), {}, "option 'handler': must be a function of one event, got 5"),
+    ],
+)
+def test_a_mistake_is_refused(arguments, options, told):
+    telemetry = Telemetry("test", lambda: None)
+    telemetry.attach("taken", print)
+    with pytest.raises(OptionError) as caught:
+        telemetry.attach(*arguments, **options)
+    assert str(caught.value).startswith(told)
+
+
+def test_handlers_come_and_go_while_events_are_told():
+    telemetry = Telemetry("test", lambda: None)
+    stop = threading.Event()
+
+    def tell():
+        while not stop.is_set():
+            telemetry.emit("stage.start", {}, stage="s")
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    for number in range(300):
+        telemetry.attach(f"handler {number}", lambda _event: None)
+        assert telemetry.detach(f"handler {number}")
+    stop.set()
+    teller.join(20)
+    assert not telemetry.active
+
+
+def test_every_event_says_what_it_measures():
+    assert all("(" in text or "no measurements" in text for text in EVENTS.values())
