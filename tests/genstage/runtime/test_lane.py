@@ -182,7 +182,7 @@ def test_outside_of_a_turn_there_is_nothing_to_give_way():
 
 def test_a_turn_that_gives_way_lets_the_others_go_on_and_keeps_its_own_messages_in_order(shared, gate):
     heard, recorder = [], Recorder()
-    inside = threading.Event()
+    inside, last = threading.Event(), threading.Event()
 
     def handle(message):
         if message == 0:
@@ -192,6 +192,8 @@ def test_a_turn_that_gives_way_lets_the_others_go_on_and_keeps_its_own_messages_
             gate.wait(DEADLINE_S)
             heard.append(current_resident())
         heard.append(message)
+        if message == 5:
+            last.set()
 
     actor = Actor(handle)
     for message in range(5):
@@ -204,6 +206,7 @@ def test_a_turn_that_gives_way_lets_the_others_go_on_and_keeps_its_own_messages_
     assert actor.backlog == [1, 2, 3, 4]
     put(shared, actor, 5)
     gate.set()
+    assert last.wait(DEADLINE_S)  # the lane's end would not wait for the turn that has given way
     end(shared)
 
     assert heard == [actor, 0, 1, 2, 3, 4, 5]
