@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from genstage._core.checks import check_choice, check_count
@@ -34,6 +35,8 @@ _ALLOWED = {
     "producer_consumer": ("dispatcher", "subscribe_to", "buffer_size", "buffer_keep"),
     "consumer": ("subscribe_to",),
 }
+
+_SUBSCRIPTION = ("max_demand", "min_demand", "cancel", "partition", "selector")
 
 _DISPATCHER_METHODS = [name for name in vars(Dispatcher) if name.islower() and not name.startswith("_")]
 
@@ -68,21 +71,26 @@ class StageOptions:
 def subscription_options(given: Mapping[str, Any]) -> SubscriptionOptions:
     """Validate subscription options; ones the protocol does not know are for dispatcher and callbacks.
 
+    One whose name looks like a slip is refused: nobody else would notice it.
+
     Raises:
-        OptionError: In the order ``max_demand``, ``min_demand``, ``cancel``.
+        OptionError: In the order ``max_demand``, ``min_demand``, ``cancel``, slips.
     """
     max_demand = check_count("max_demand", given.get("max_demand", MAX_DEMAND), 1)
     min_demand = check_count("min_demand", given.get("min_demand", max_demand // 2), 0, max_demand - 1)
-    return SubscriptionOptions(
-        max_demand, min_demand, check_choice("cancel", given.get("cancel", "permanent"), get_args(CancelMode))
-    )
+    cancel: CancelMode = check_choice("cancel", given.get("cancel", "permanent"), get_args(CancelMode))
+    for name, value in given.items():
+        meant = name not in _SUBSCRIPTION and get_close_matches(str(name), _SUBSCRIPTION, 1, cutoff=0.85)
+        if meant:
+            raise OptionError(name, value, f"written {meant[0]}")
+    return SubscriptionOptions(max_demand, min_demand, cancel)
 
 
 def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher: type) -> StageOptions:
     """Validate what ``init`` returned.
 
     Raises:
-        OptionError: The first option that is wrong, or unknown for this kind of stage.
+        OptionError: The first option that is wrong, of a subscription too, or unknown for this kind of stage.
     """
     given = {} if given is None else given
     allowed = _ALLOWED[kind]
@@ -97,6 +105,9 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
     subscribe_to = own.get("subscribe_to", ())
     if not isinstance(subscribe_to, list | tuple) or not all(map(_can_be_subscribed_to, subscribe_to)):
         raise OptionError("subscribe_to", subscribe_to, "a list of stages or (stage, options) pairs")
+    for entry in subscribe_to:
+        if isinstance(entry, tuple):
+            subscription_options(entry[1])
     buffer_size = own.get("buffer_size", PRODUCER_BUFFER if kind == "producer" else None)
     if buffer_size is not None:
         buffer_size = check_count("buffer_size", buffer_size, 1)

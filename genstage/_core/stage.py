@@ -168,12 +168,7 @@ class StageCore:
             self.pending = Pending(self, self.producing, consuming)
         for entry in options.subscribe_to:
             target, wanted = entry if isinstance(entry, tuple) else (entry, {})
-            try:
-                consuming.subscribe(target, wanted)
-            except OptionError as error:
-                if error.option == "to":
-                    raise  # it is no stage at all
-                continue  # reported by the consuming side; the stage starts without it, as in GenStage
+            consuming.subscribe(target, wanted)
 
     def _on_subscribe(self, message: m.Subscribe) -> None:
         if self._is_producer(message):

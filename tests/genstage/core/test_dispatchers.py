@@ -4,7 +4,6 @@ from genstage._core.dispatchers.base import Refused
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage._core.dispatchers.demand import DemandDispatcher
 from genstage._core.reasons import AlreadySubscribed
-from genstage.errors import OptionError
 
 
 class Link:
@@ -109,6 +108,37 @@ def test_shuffling_happens_once_and_serves_those_who_wait():
     assert orders == {(1, 2), (2, 1)}
 
 
+def test_shuffling_needs_no_seed_and_then_differs_from_dispatcher_to_dispatcher():
+    orders = set()
+    for _ in range(100):  # that all begin the same way: once in 2**99
+        dispatcher, link = started(DemandDispatcher(shuffle_demands_on_first_dispatch=True), 2)
+        dispatcher.ask(1, 1)
+        dispatcher.ask(2, 1)
+        dispatcher.dispatch(["x"])
+        orders.add(link.take()[0][0])
+    assert orders == {1, 2}
+
+
+def test_a_seed_fixes_the_order():
+    firsts = []
+    for _ in range(5):
+        dispatcher, link = started(DemandDispatcher(shuffle_demands_on_first_dispatch=True, seed=7), 6)
+        for tag in range(1, 7):
+            dispatcher.ask(tag, 1)
+        dispatcher.dispatch(list(range(6)))
+        firsts.append([tag for tag, _ in link.take()])
+    assert firsts == [firsts[0]] * 5
+    assert firsts[0] != [1, 2, 3, 4, 5, 6]
+
+
+def test_without_the_option_nothing_is_shuffled():
+    dispatcher, link = started(DemandDispatcher(seed=7), 6)
+    for tag in range(1, 7):
+        dispatcher.ask(tag, 1)
+    dispatcher.dispatch(list(range(6)))
+    assert [tag for tag, _ in link.take()] == [1, 2, 3, 4, 5, 6]
+
+
 # -- broadcast ----------------------------------------------------------------------------------------
 
 
@@ -190,12 +220,6 @@ def test_a_second_subscription_of_the_same_stage_is_refused():
     assert refused.value.reason == AlreadySubscribed()
     assert link.take() == [("already_registered", {"peer": "c1"})]
     assert dispatcher.ask(1, 3) == 3
-
-
-def test_a_selector_that_is_no_function_raises():
-    dispatcher, _ = started(BroadcastDispatcher())
-    with pytest.raises(OptionError):
-        dispatcher.subscribe(1, "c1", {"selector": "even"})
 
 
 @pytest.mark.parametrize("make", [DemandDispatcher, BroadcastDispatcher])

@@ -454,7 +454,11 @@ class World:
 
 
 @given(PLANS, st.integers(0, 2**32))
-@settings(max_examples=2 * settings.default.max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=2 * settings.default.max_examples,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 def test_every_event_arrives_once_in_order_and_everything_ends(plan, seed):
     world = World(plan)
     world.run(seed)
