@@ -123,10 +123,12 @@ class BroadcastDispatcher(Dispatcher):
 
     def _level(self) -> int:
         """Move what all have in surplus over to ``waiting``; return what has not been requested yet."""
-        common = min(consumer.surplus for consumer in self._consumers.values())
-        for consumer in self._consumers.values():
-            consumer.surplus -= common
-        self._waiting += common
+        consumers = self._consumers.values()
+        common = min([consumer.surplus for consumer in consumers])
+        if common:
+            for consumer in consumers:
+                consumer.surplus -= common
+            self._waiting += common
         new = max(self._waiting - self._requested, 0)
         self._requested += new
         return new
