@@ -18,6 +18,7 @@ GENSTAGE = {
         sync_subscribe/3 async_subscribe/2 sync_resubscribe/5 async_resubscribe/4 ask/3 cancel/3
         estimate_buffered_count/2 from_enumerable/2 stream/2 child_spec/1
     """,
+    "options of functions": ":link :name :dispatcher :demand :on_cancel :producers",
     "callbacks": """
         init/1 handle_demand/2 handle_events/3 handle_subscribe/4 handle_cancel/3 handle_call/3 handle_cast/2
         handle_info/2 terminate/2 format_discarded/2 code_change/3 format_status/2
@@ -39,6 +40,7 @@ GENSTAGE = {
 }
 SECTIONS = {
     "functions": "Functions",
+    "options of functions": "Functions",
     "callbacks": "Callbacks",
     "callbacks of GenStage.Dispatcher": "Dispatchers",
     "ConsumerSupervisor": "ConsumerSupervisor",
