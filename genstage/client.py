@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
-from genstage._core.checks import check_choice, check_seconds
-from genstage._core.options import DemandMode
+from genstage._core.checks import check_seconds
 from genstage._core.reasons import Killed
 from genstage._runtime.calls import Answer
 from genstage._runtime.engine import Engine
 from genstage._runtime.refs import StageRef
-from genstage._runtime.stream import EventStream, wanted_subscriptions
+from genstage._runtime.stream import EventStream, event_stream
 from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef, ref_to
 from genstage._runtime.watch import link, unlink
 from genstage.errors import DeadStageError, OptionError, StartError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from genstage._core.dispatchers.base import Dispatcher
+    from genstage._core.options import DemandMode
     from genstage._core.reasons import Reason
     from genstage._core.stage import StageCore
     from genstage._runtime.actor import LaneActor
@@ -285,10 +285,7 @@ class Runtime:
         Source:
             GenStage's ``stream/2``.
         """
-        wanted = wanted_subscriptions(subscriptions)
-        check_choice("demand", demand, get_args(DemandMode))
-        chosen = None if producers is None else wanted_subscriptions(producers, name="producers")
-        return EventStream(self._engine, wanted, demand, chosen)
+        return event_stream(self._engine, subscriptions, demand, producers)
 
     def _linkable(self, stage: StageRef) -> LaneActor:
         if not isinstance(stage, StageRef):

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from itertools import cycle
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
@@ -177,6 +178,11 @@ class Engine:
         """The actor of this engine whose turn the caller is in."""
         actor = current_resident()
         return actor if isinstance(actor, LaneActor) and actor.engine is self else None
+
+    @staticmethod
+    def mailbox() -> SimpleQueue[Any]:
+        """Where a thread that is no actor can wait for what actors put there."""
+        return SimpleQueue()
 
     def refuse_wait(self) -> None:
         """Refuse to let a supervisor wait for what other supervisors, or itself, have to do.

@@ -19,16 +19,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from queue import Empty
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from genstage._core import messages as m
-from genstage._core.checks import check_seconds
+from genstage._core.checks import check_choice, check_seconds
 from genstage._core.demand import Window
-from genstage._core.options import subscription_options
+from genstage._core.options import DemandMode, subscription_options
 from genstage._core.reasons import Crash, NoProc, Normal, Reason, UnknownSubscription
 from genstage._core.subscription import Subscription
-from genstage._runtime.calls import Answer, Callback
+from genstage._runtime.calls import Callback
 from genstage._runtime.lane import give_way
 from genstage._runtime.refs import CALL_TIMEOUT_S
 from genstage._runtime.typed_refs import ProducerRef, subscription_to
@@ -36,6 +36,7 @@ from genstage.errors import CallTimeoutError, DeadStageError, OptionError, Subsc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from queue import SimpleQueue
     from types import TracebackType
 
     from genstage._core.options import CancelMode
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from genstage._runtime.driver import Driver
     from genstage._runtime.engine import Engine
 
-__all__ = ["EventStream", "wanted_subscriptions"]
+__all__ = ["EventStream", "event_stream"]
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ class EventStream(Iterator[T]):
         if actor is None or not actor.alive:
             return
         self._engine.refuse_wait()
-        answer = Answer()
+        answer = actor.answer()
         actor.request(_Close(), answer)
         try:
             with suppress(DeadStageError):  # its end is what is waited for
@@ -171,7 +172,7 @@ class EventStream(Iterator[T]):
             peer = engine.resolve(target)
             if peer is not None and peer.in_turn:
                 raise RuntimeError(f"stage {peer.name!r} cannot wait for its own events")
-        inbox: SimpleQueue[Any] = SimpleQueue()
+        inbox = engine.mailbox()
         make = partial(_Intake, wanted=self._wanted, mode=self._mode, put=inbox.put)
         near = engine.current_actor()
         self._actor = engine.spawn(make, name=self.name, near=near, on_started=_nothing)
@@ -355,12 +356,21 @@ def _nothing(_reason: Reason | None) -> None:
     """Nobody waits for the start."""
 
 
-def wanted_subscriptions(subscriptions: Iterable[Any], *, name: str = "subscriptions") -> list[Wanted]:
-    """Check what is to be subscribed to, before anything is.
+def event_stream(
+    engine: Engine, subscriptions: Iterable[Any], demand: str, producers: Iterable[Any] | None
+) -> EventStream[Any]:
+    """Check what ``runtime.stream`` is given, and make the stream; nothing else happens yet.
 
     Raises:
-        OptionError: It is no list of producers, or an option of one is wrong.
+        OptionError: A producer or an option is wrong.
     """
+    wanted = _wanted_subscriptions(subscriptions, "subscriptions")
+    check_choice("demand", demand, get_args(DemandMode))
+    chosen = None if producers is None else _wanted_subscriptions(producers, "producers")
+    return EventStream(engine, wanted, demand, chosen)
+
+
+def _wanted_subscriptions(subscriptions: Iterable[Any], name: str) -> list[Wanted]:
     expected = "a list of producers or (producer, options) pairs"
     if isinstance(subscriptions, str | ProducerRef) or not hasattr(subscriptions, "__iter__"):
         raise OptionError(name, subscriptions, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from genstage._core.messages import Down
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from genstage._runtime.watch import Watcher
     from genstage.testing.network import Network
 
-__all__ = ["SimulatedActor", "SimulatedAnswer", "SimulatedPort", "Start"]
+__all__ = ["SimulatedActor", "SimulatedAnswer", "SimulatedMailbox", "SimulatedPort", "Start"]
 
 
 class Start:
@@ -237,6 +238,23 @@ class SimulatedAnswer(Answer):
         if not self._network.run_until(self._future.done):
             raise CallTimeoutError(name, float("inf") if timeout_s is None else timeout_s, to=to)
         return self._future.result(0)
+
+
+class SimulatedMailbox(SimpleQueue[Any]):
+    """A queue for which the simulation runs."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002, ARG002 - as in the base
+        """Run until something is in it.
+
+        Raises:
+            RuntimeError: Nothing moves any more, and nothing is in it.
+        """
+        if not self._network.run_until(lambda: not self.empty()):
+            raise RuntimeError("the simulation has come to rest, and nothing has come")
+        return self.get_nowait()
 
 
 class _Stopped:

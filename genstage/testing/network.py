@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from genstage._core.messages import Events
 from genstage.errors import OptionError
 from genstage.logger import get_logger
-from genstage.testing.actor import SimulatedActor, Start
+from genstage.testing.actor import SimulatedActor, SimulatedMailbox, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,6 +130,17 @@ class Network:
     def current(self) -> bool:
         """Whether the caller is an actor in its turn: it would wait for itself."""
         return self.turning is not None
+
+    def current_actor(self) -> SimulatedActor | None:
+        """The actor whose turn it is."""
+        return self.turning
+
+    def refuse_wait(self) -> None:
+        """Nothing: whoever waits in a turn is refused by :meth:`run_until`."""
+
+    def mailbox(self) -> SimulatedMailbox:
+        """Where the test can wait for what actors put there."""
+        return SimulatedMailbox(self)
 
     @property
     def speaker(self) -> SimulatedActor | str:

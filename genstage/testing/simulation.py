@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Crash, Killed, Shutdown
+from genstage._runtime.stream import event_stream
 from genstage._runtime.typed_refs import ref_to
 from genstage.client import _check_name, _start_error
 from genstage.errors import OptionError
@@ -17,12 +18,14 @@ from genstage.testing.probing import Probing
 from genstage.testing.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from threading import Condition
     from types import TracebackType
 
+    from genstage._core.options import DemandMode
     from genstage._core.reasons import Reason
     from genstage._runtime.refs import StageRef
+    from genstage._runtime.stream import EventStream
     from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
     from genstage.testing.actor import SimulatedActor
@@ -133,6 +136,19 @@ class Simulation(Probing):
         """A reference to the running stage of that name; ``None`` if there is none."""
         actor = self._network.resolve(name)
         return None if actor is None else ref_to(cast("Any", actor))
+
+    def stream(
+        self,
+        subscriptions: Iterable[ProducerRef[Out] | tuple[ProducerRef[Out], Mapping[str, Any]]],
+        *,
+        demand: DemandMode = "forward",
+        producers: Iterable[ProducerRef[Any]] | None = None,
+    ) -> EventStream[Out]:
+        """Iterate over the events of producers, as ``Runtime.stream``; the simulation runs meanwhile.
+
+        The iteration raises ``RuntimeError`` when nothing moves any more and no event has come.
+        """
+        return event_stream(cast("Any", self._network), subscriptions, demand, producers)
 
     # -- the course of things -------------------------------------------------------------------------
 

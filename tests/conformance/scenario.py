@@ -16,13 +16,11 @@ class Outcome:
         identity: The scenario's id.
         problems: What was wrong, as lines to print; empty if it passed.
         deviation: The mended misbehaviour from which on only the invariants were checked, if any.
-        skipped: Why it was not replayed, if so.
     """
 
     identity: str
     problems: list[str] = field(default_factory=list)
     deviation: str | None = None
-    skipped: str | None = None
 
 
 def read(path):

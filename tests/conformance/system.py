@@ -6,7 +6,10 @@ that answers all demand was not asked for the rest, one of the original's stalls
 invariants bind, as in scenarios that are marked.
 """
 
+from itertools import islice
+
 from genstage import Consumer, Producer, ProducerConsumer, Reply
+from genstage.iterable import IterableProducer
 from tests.conformance.behaviour import emitted, made
 from tests.conformance.scenario import Outcome, difference
 from tests.conformance.vocabulary import SELECTORS, spell_reason, to_dispatcher, to_hash, to_options
@@ -85,6 +88,18 @@ def spell_cancellation(cancellation):
     return {"kind": kind, "reason": spell_reason(cancellation.reason)}
 
 
+class Sequence(IterableProducer):
+    """The numbers from 0 to ``total``, as a producer over an iterable."""
+
+    def __init__(self, total):
+        super().__init__(range(total), demand="accumulate")
+        self.exit = None
+
+    def terminate(self, reason):
+        super().terminate(reason)
+        self.exit = spell_reason(reason)
+
+
 class _Pipeline:
     """The shapes with a counter: ``linear``, ``broadcast`` and ``partition``."""
 
@@ -154,7 +169,79 @@ class _Pipeline:
                 yield list(filter(SELECTORS[options.get("selector", "everything")], events))
 
 
-_SHAPES = {"linear": _Pipeline, "broadcast": _Pipeline, "partition": _Pipeline}
+class _Enumerable:
+    """A producer over a finite sequence, and one consumer."""
+
+    def __init__(self, given, world):
+        self._given = given
+        self._world = world
+        self._producer = Sequence(given["total"])
+        self._sink = Sink()
+
+    def run(self):
+        """Run to rest; returns what can be observed."""
+        world, (options,) = self._world, self._given["consumers"]
+        producer = world.start(lambda: self._producer, "producer")
+        world.start(lambda: self._sink, "consumer").subscribe(producer, **options)
+        producer.set_demand("forward")
+        world.settle(lambda: (len(self._sink.batches), self._producer.exit))
+        return {
+            "consumer1_batches": self._sink.batches,
+            "consumer1_events": self._sink.events,
+            "consumer1_cancels": self._sink.cancels,
+            "consumer1_exit": self._sink.exit,
+            "producer_exit": self._producer.exit,
+        }
+
+    def problems(self, observed):
+        """Which invariants do not hold."""
+        events = observed["consumer1_events"]
+        return (
+            [] if events == list(range(self._given["total"])) else [f"nothing lost: consumer1 got {events}"]
+        )
+
+
+class _Stream:
+    """Iterating over a producer."""
+
+    def __init__(self, given, world):
+        self._given = given
+        self._world = world
+        self._counter = Counter({"emit": "exact"}, float("inf"), to_dispatcher({"name": "demand"}))
+        total, take = given["total"], given["take"]
+        if given["source"] == "counter":  # which has no end
+            self._producer = self._counter
+            self._stop = self._count = total if take == "all" else take
+        else:
+            self._producer = Sequence(total)
+            self._stop, self._count = (None, total) if take == "all" else (take, min(take, total))
+
+    def run(self):
+        """Iterate; returns what can be observed."""
+        world = self._world
+        producer = world.start(lambda: self._producer, "producer")
+        with world.stages.stream([(producer, self._given["subscription"])]) as events:
+            result = list(islice(events, self._stop))
+        world.settle(lambda: len(self._counter.cancels))
+        return {
+            "result": result,
+            "producer_demands": self._counter.demands,
+            "producer_cancels": self._counter.cancels,
+        }
+
+    def problems(self, observed):
+        """Which invariants do not hold."""
+        expected = list(range(self._count))
+        return [] if observed["result"] == expected else [f"nothing lost: it took {observed['result']}"]
+
+
+_SHAPES = {
+    "linear": _Pipeline,
+    "broadcast": _Pipeline,
+    "partition": _Pipeline,
+    "enumerable": _Enumerable,
+    "stream": _Stream,
+}
 
 
 def replay(scenario):

@@ -1,6 +1,7 @@
 """The recorded behaviour of GenStage, replayed; hand-written scenarios stand in ``stage_script.jsonl``."""
 
 import copy
+import json
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_every_scenario_passes(path):
 
 def test_the_command_counts_and_succeeds(capsys):
     assert main([]) == 0
-    assert "2697 scenarios, 2697 passed, 0 failed" in capsys.readouterr().out
+    assert "3037 scenarios, 3037 passed, 0 failed" in capsys.readouterr().out
 
 
 def test_the_command_shows_a_mismatch_as_given_expected_got_and_fails(tmp_path, capsys):
@@ -44,11 +45,42 @@ def test_the_command_fails_on_nothing_to_replay(tmp_path, capsys):
     assert "no such file or folder" in capsys.readouterr().err
 
 
-def altered(name, change):
+def altered(name, change, file="stage_script"):
     """A recorded scenario with one expectation altered."""
-    scenario = copy.deepcopy(next(s for s in read(TRACES / "stage_script.jsonl") if s["id"] == name))
+    scenario = copy.deepcopy(next(s for s in read(TRACES / f"{file}.jsonl") if s["id"] == name))
     change(scenario["steps"])
     return replay(scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("t-system-8", "stage1_batches", [33]),  # linear
+        ("t-system-14", "producer_demands", [5]),  # partition
+        ("t-system-7", "producer_exit", None),  # enumerable
+        ("t-system-16", "producer_cancels", []),  # stream
+    ],
+)
+def test_an_altered_observation_of_a_pipeline_is_noticed_in_both_worlds(name, key, value):
+    problems = altered(name, lambda steps: steps[0]["expect"].update({key: value}), "system").problems
+    told = [problem.strip() for problem in problems if "expected:" in problem]
+    assert told == [
+        f"on the runtime:   {key} expected: {json.dumps(value)}",
+        f"on the simulated network:   {key} expected: {json.dumps(value)}",
+    ]
+
+
+def test_a_recorded_stall_of_a_pipeline_binds_by_the_invariants_only():
+    outcome = altered("t-system-13", lambda _: None, "system")
+    assert outcome.problems == []
+    assert outcome.deviation == "nothing stays behind: [29] are buffered"
+
+
+def test_an_unknown_family_fails(tmp_path, capsys):
+    trace = tmp_path / "unknown.jsonl"
+    trace.write_text('{"id":"odd","family":"weather","given":{},"steps":[]}\n')
+    assert main([str(trace)]) == 1
+    assert "KeyError: 'weather'" in capsys.readouterr().out
 
 
 def test_an_altered_message_is_noticed():
