@@ -193,15 +193,6 @@ def test_a_producer_that_stops_while_it_is_subscribed_to_is_down(stages):
     assert ref.alive
 
 
-def test_wrong_options_in_init_leave_one_subscription_out(stages, expected_errors):
-    source = stages.producer()
-    ref = stages.consumer(subscribe_to=[(source, {"max_demand": 0}), (source, {"max_demand": 7})])
-    stages.settle()
-    assert ref.alive
-    assert stages.of("producer", "demand") == [7]
-    assert [record.getMessage() for record in expected_errors] == ["invalid subscription option"]
-
-
 def test_the_consumer_is_told_of_a_cancel_before_the_producers_callback_runs(stages):
     told = threading.Event()
 
