@@ -169,7 +169,11 @@ async def coroutine():
     return [1]
 
 
-@pytest.mark.parametrize("iterable", ["text", b"text", {"a": 1}, 5, None, asynchronous, coroutine], ids=repr)
+@pytest.mark.parametrize(
+    "iterable",
+    ["text", b"text", {"a": 1}, 5, None, asynchronous, coroutine],
+    ids=lambda value: getattr(value, "__name__", repr(value)),  # a repr with an address differs by process
+)
 def test_what_nobody_means_is_refused_at_once(source, iterable):
     expected = "option 'iterable': must be an iterable of events, or a function that makes one"
     with pytest.raises(OptionError, match=re.escape(expected)):
