@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 __all__ = ["Monitor"]
 
 INTERVAL_S = 0.005
+"""Between two looks. A turn that is seen twice while others wait loses the baton."""
+
 QUIET = 4
 """Intervals: the lane sleeps for so long before the monitor parks; and a turn that nobody waits for is left
 alone for so long."""
@@ -22,12 +24,11 @@ class Monitor:
     Args:
         lane: The lane.
         name: Name of the thread.
-        interval_s: Seconds between two looks.
     """
 
-    def __init__(self, lane: SharedLane, name: str, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, lane: SharedLane, name: str) -> None:
         self._lane = lane
-        self._interval_s = interval_s
+        self._interval_s = INTERVAL_S
         self._parked = False
         self._ended = False
         # Held while there is nothing to hurry for. Released under the lane's lock only.
