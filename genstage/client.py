@@ -129,14 +129,12 @@ class Runtime:
             StartError: ``init`` raised, or refused to start; ``__cause__`` is its exception.
             CallTimeoutError: ``init`` has not returned in time; the stage is killed.
             ForkedRuntimeError: The runtime was made before a fork, in the parent.
-            RuntimeError: The caller is a supervisor, which never waits.
         """
         if name is None:
             name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(_numbers)}"
         _check_name(name)
         check_factory(name, factory)
         seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
-        self._engine.refuse_wait()
         answer = Answer()
         partner = None if linked_to is None else self._linkable(linked_to)
 

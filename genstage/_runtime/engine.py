@@ -15,7 +15,7 @@ from weakref import WeakSet
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.actor import LaneActor
-from genstage._runtime.lane import ThreadLane, current_resident, give_way, here
+from genstage._runtime.lane import ThreadLane, current_resident, give_way
 from genstage._runtime.lifetime import look_after
 from genstage._runtime.measured import measured
 from genstage._runtime.shared_lane import HAS_GIL, shared_lane
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from genstage._runtime.actor import Behaviour
     from genstage._runtime.driver import Driver
     from genstage._runtime.lane import Lane
-    from genstage._runtime.shared_lane import SharedLane
 
 __all__ = ["Engine"]
 
@@ -42,9 +41,8 @@ _GRACE_S = 0.1
 class Engine:
     """Starts actors and ends them. All methods can be called from any thread.
 
-    Lanes that are always there: the *shared* one for stages (as many as there are cores where several can run
-    at a time), and the *control* one for supervisors, so that no user's code can keep a supervisor from its
-    work.
+    Supervisors, and stages that do not block, live on shared lanes: one, or as many as there are cores where
+    several can run at a time.
 
     Args:
         name: Names the threads.
@@ -61,7 +59,6 @@ class Engine:
         if not HAS_GIL:
             self._shared += [shared_lane(f"{name}-shared{n}") for n in range(2, (os.cpu_count() or 1) + 1)]
         self._spread = cycle(self._shared)
-        self._control = ThreadLane(f"{name}-control")
         self._lock = threading.Lock()
         self._actors: dict[LaneActor, bool] = {}  # in order of their start; whether it is somebody's child
         self._names: dict[str, LaneActor] = {}
@@ -117,7 +114,7 @@ class Engine:
                     make,
                     name=name,
                     engine=self,
-                    lane=self._lane(name, home, own_lane=own_lane, control=control),
+                    lane=self._own_lane(name) if own_lane else home,
                     home=home,
                     own_lane=own_lane,
                     on_started=on_started,
@@ -136,9 +133,7 @@ class Engine:
         actor.end(Shutdown("the runtime is closed"))
         return actor
 
-    def _lane(self, name: str, home: SharedLane, *, own_lane: bool, control: bool) -> Lane:
-        if not own_lane:
-            return self._control if control else home
+    def _own_lane(self, name: str) -> Lane:
         lane = ThreadLane(f"{self.name}-{name}")
         self._own.add(lane)
         return lane
@@ -183,15 +178,6 @@ class Engine:
     def mailbox() -> SimpleQueue[Any]:
         """Where a thread that is no actor can wait for what actors put there."""
         return SimpleQueue()
-
-    def refuse_wait(self) -> None:
-        """Refuse to let a supervisor wait for what other supervisors, or itself, have to do.
-
-        Raises:
-            RuntimeError: The caller is on the supervisors' lane.
-        """
-        if here.place is self._control:
-            raise RuntimeError(f"runtime {self.name!r}: a supervisor cannot wait for a stage or a run")
 
     def refuse(self, *_: object) -> NoReturn:
         """Refuse to be used in the child of a fork.
@@ -258,7 +244,7 @@ class Engine:
             actor.wait_end(max(deadline - time.monotonic(), 0))
 
     def _end_threads(self, deadline: float) -> None:
-        lanes: list[Lane] = [*self._shared, self._control]
+        lanes: list[Lane] = [*self._shared]
         for lane in lanes:
             lane.close()
         self.timers.close(max(deadline - time.monotonic(), 0))

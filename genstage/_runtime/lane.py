@@ -6,10 +6,9 @@ handling, so a lane is fair by construction; a message is one append, one take a
 and without a change of threads.
 
 There are two kinds. A :class:`ThreadLane` has one thread, which holds the baton for ever: all turns of its
-actors run in that thread, and one that blocks keeps the others waiting. It is for a stage that blocks by
-nature (and is alone there), and for supervisors, which never block. On a
-:class:`~genstage._runtime.shared_lane.SharedLane` the baton can change hands in the middle of a turn, so that
-a turn that blocks does not stall the lane.
+actor run in that thread, and one that blocks keeps nobody else waiting. It is for a stage that blocks by
+nature. On a :class:`~genstage._runtime.shared_lane.SharedLane`, where all others live, supervisors too, the
+baton can change hands in the middle of a turn, so that a turn that blocks does not stall the lane.
 
 Rules of the shared lane. *Runner*: a thread that can hold the baton. *Slot*: a list that belongs to one
 holding of the baton, with at most one token in it, which is the pair in turn.

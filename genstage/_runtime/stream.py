@@ -114,14 +114,12 @@ class EventStream(Iterator[T]):
 
         Raises:
             CallTimeoutError: A producer has not confirmed it in time.
-            RuntimeError: The caller is a supervisor, which never waits.
         """
         seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
         self._closed = True
         actor = self._actor
         if actor is None or not actor.alive:
             return
-        self._engine.refuse_wait()
         answer = actor.answer()
         actor.request(_Close(), answer)
         try:
@@ -167,7 +165,6 @@ class EventStream(Iterator[T]):
 
     def _begin(self) -> None:
         engine = self._engine
-        engine.refuse_wait()
         for target, _ in self._wanted:
             peer = engine.resolve(target)
             if peer is not None and peer.in_turn:

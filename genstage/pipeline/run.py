@@ -159,8 +159,7 @@ class Run(Generic[R]):
         return outcome
 
     def _refuse_own_stages(self) -> None:
-        self._engine.refuse_wait()
-        if self._engine.current_actor() in self._supervisor.children():
+        if self._engine.current_actor() in (self._actor, *self._supervisor.children()):
             raise RuntimeError(f"run {self.name!r}: a stage cannot wait for the end of its own run")
 
     def _close_private(self) -> None:

@@ -135,9 +135,6 @@ class Network:
         """The actor whose turn it is."""
         return self.turning
 
-    def refuse_wait(self) -> None:
-        """Nothing: whoever waits in a turn is refused by :meth:`run_until`."""
-
     def mailbox(self) -> SimulatedMailbox:
         """Where the test can wait for what actors put there."""
         return SimulatedMailbox(self)
