@@ -63,6 +63,7 @@ def machine() -> dict[str, object]:
         "system": platform.system(),
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],  # far more than 1: other programs took part
     }
 
 

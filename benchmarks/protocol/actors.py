@@ -147,10 +147,10 @@ def _call_stage_by_stage(calls: int) -> float:
 
 def _call_actor_by_actor(calls: int) -> float:
     one, two = (_PlayerActor.start(threading.Event()) for _ in range(2))
-    took_s = float(one.ask(partial(_calls_took_s, two.ask, calls), timeout=_PATIENCE_S))
+    took_s: Any = one.ask(partial(_calls_took_s, two.ask, calls), timeout=_PATIENCE_S)
     for actor in (one, two):
         actor.stop()
-    return took_s
+    return float(took_s)
 
 
 def _calls_took_s(ask: Callable[[int], Any], calls: int) -> float:

@@ -126,9 +126,13 @@ def fan_out(scale: float) -> Iterator[Result]:
             partial(_plain_fan_out, batch=500, copies=copies),
             {"ours": homes.lanes, "pykka_threads": homes.threads},
             partial(_fan, dispatcher=dispatcher),
-            lambda end, copies=copies: copies * (end * (end - 1) // 2),
+            partial(_total_of, copies=copies),
         )
         yield Result(f"fan_out_{name}", "events/s", figures, (Target("ratio", 0.6),), max_demand=1000)
+
+
+def _total_of(end: int, copies: int) -> int:
+    return copies * (end * (end - 1) // 2)
 
 
 def _line(end: int, passage: Passage, max_demand: int) -> Graph:
