@@ -45,7 +45,7 @@ class Invariants:
         options = given["options"]
         dispatcher = options.get("dispatcher", {})
         self._broadcast = dispatcher.get("name") == "broadcast"
-        self.partitions = Partitions(dispatcher["hash"]) if dispatcher.get("name") == "partition" else None
+        self.partitions = Partitions(dispatcher) if dispatcher.get("name") == "partition" else None
         self._buffered = buffered
         self._accumulating = options.get("demand") == "accumulate"
         self._accumulated = self._accumulating
@@ -205,7 +205,7 @@ class Invariants:
             self._problem("handled on demand: a message was handled in part")
         if room and (buffered or (self._queue and self._somebody_waits())):
             self._problem(f"nothing stays behind: {buffered} buffered, {self._queue} queued, room for {room}")
-        may_starve = self.partitions and self.partitions.drops
+        may_starve = self.partitions and self.partitions.may_starve
         if self._kind == "producer" and room > buffered + self._owed and not may_starve:
             self._problem(f"no starvation: room for {room}, only {self._owed} owed by the producer")
         accounted = self._given_out + buffered + self._discarded

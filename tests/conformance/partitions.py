@@ -23,13 +23,13 @@ class Partitions:
         open: The open demand: asked, less what remembered demand covers, plus backlog that was dropped, less
             events taken and not discarded by the hash function.
         taken: How many events were taken.
-        drops: Whether the hash function discards events.
+        may_starve: Whether the hash function discards events that nobody replaces.
     """
 
-    def __init__(self, hash_name):
+    def __init__(self, dispatcher):
         self.open = 0
         self.taken = 0
-        self.drops = "drop" in hash_name
+        self.may_starve = "drop" in dispatcher["hash"] and not dispatcher.get("replace_discarded")
         self._remembered = 0
         self._backlogs = defaultdict(deque)
 

@@ -42,6 +42,7 @@ class Script:
             self.free = pick([[0], [0, 1], ["a", "b", "c"]])
             dispatcher["partitions"] = list(self.free)
             dispatcher["hash"] = pick(["mod", "mod_plus_10000", "mod_drop_mult3", "skewed", "div3"])
+            dispatcher["replace_discarded"] = pick([False, True])
         options = {"dispatcher": dispatcher, "buffer_keep": pick(["first", "last"])}
         options["buffer_size"] = pick([1, 3, 8, "infinity"])
         if self.kind == "producer":

@@ -104,7 +104,11 @@ def to_dispatcher(spelled, watch=lambda hash_function: hash_function):
     if spelled["name"] == "partition":
         partitions = spelled["partitions"]
         names = list(range(partitions)) if isinstance(partitions, int) else partitions
-        return PartitionDispatcher(partitions, hash=watch(to_hash(spelled["hash"], names)))
+        return PartitionDispatcher(
+            partitions,
+            hash=watch(to_hash(spelled["hash"], names)),
+            replace_discarded=spelled.get("replace_discarded", False),  # not in the traces
+        )
     return DemandDispatcher(max_demand=spelled.get("max_demand"))
 
 
