@@ -38,7 +38,9 @@ _ALLOWED = {
 
 _SUBSCRIPTION = ("max_demand", "min_demand", "cancel", "partition", "selector")
 
-_DISPATCHER_METHODS = [name for name in vars(Dispatcher) if name.islower() and not name.startswith("_")]
+_DISPATCHER_METHODS = [
+    name for name, member in vars(Dispatcher).items() if callable(member) and not name.startswith("_")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +131,5 @@ def _check_dispatcher(value: Any) -> None:
         raise OptionError("dispatcher", value, "a dispatcher, such as BroadcastDispatcher()")
     if missing:
         raise OptionError("dispatcher", value, f"a subclass of Dispatcher, or have {', '.join(missing)} too")
+    if getattr(value, "in_use", False):
+        raise OptionError("dispatcher", value, "a new one, made in init: this one belongs to a stage already")

@@ -87,6 +87,7 @@ class Producing:
         self._port = core.port
         self._me = core.port.me
         self.dispatcher = options.dispatcher
+        self.dispatcher.in_use = True
         self.dispatcher.start(self)
         self.buffer = Buffer(options.buffer_size, options.buffer_keep)
         self._buffered = self.buffer.entries

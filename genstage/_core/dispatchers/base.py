@@ -63,6 +63,9 @@ class Dispatcher(ABC):
     6. Whatever is asked for and not covered by demand made before comes to be demand for the producer, else
        the consumers wait for ever.
 
+    Attributes:
+        in_use: Whether a stage has it; it cannot be given to another one.
+
     Example:
         Each event goes to the consumer that subscribed first, and on to the next when that one is full:
 
@@ -92,6 +95,8 @@ class Dispatcher(ABC):
         GenStage's ``GenStage.Dispatcher``. ``room``, ``expects``, ``owed``, ``buffered``, ``drained`` and
         ``settle`` have no counterpart there: with them the stage mends GenStage's stalls.
     """
+
+    in_use: bool = False
 
     @abstractmethod
     def start(self, link: Link) -> None:

@@ -117,6 +117,13 @@ def test_a_dispatcher_that_lacks_methods_is_told_which():
     )
 
 
+def test_a_dispatcher_belongs_to_one_stage(bench):
+    dispatcher = BroadcastDispatcher()
+    bench("producer", {"dispatcher": dispatcher})
+    expected = "a new one, made in init: this one belongs to a stage already"
+    assert refused(options, "producer", dispatcher=dispatcher) == ("dispatcher", dispatcher, expected)
+
+
 # -- subscriptions ------------------------------------------------------------------------------------
 
 
