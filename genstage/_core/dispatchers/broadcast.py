@@ -44,6 +44,7 @@ class BroadcastDispatcher(Dispatcher):
         self._consumers: dict[Tag, _Consumer] = {}
         self._waiting = 0
         self._requested = 0
+        self._behind = 0  # consumers without surplus: while there are any, nothing can be leveled
 
     def start(self, link: Link) -> None:
         """Called once, before anything else."""
@@ -66,12 +67,18 @@ class BroadcastDispatcher(Dispatcher):
             consumer.surplus += self._waiting
         self._waiting = 0
         self._consumers[tag] = _Consumer(tag, peer, selector)
+        self._level()
         return 0
 
     def ask(self, tag: Tag, count: int) -> int:
         """A consumer asks for ``count`` more events."""
-        self._consumers[tag].surplus += count
-        return self._level()
+        consumer = self._consumers[tag]
+        if not consumer.surplus:
+            self._behind -= 1
+        consumer.surplus += count
+        if not self._behind:
+            self._level()
+        return self._request()
 
     def cancel(self, tag: Tag) -> int:
         """A consumer has left; if all waited for it, this makes demand."""
@@ -79,7 +86,8 @@ class BroadcastDispatcher(Dispatcher):
         if not self._consumers:
             self._waiting = 0
             return 0
-        return self._level()
+        self._level()
+        return self._request()
 
     def dispatch(self, events: Sequence[Any]) -> Sequence[Any]:
         """Deliver to all what all wait for; return the rest."""
@@ -121,14 +129,19 @@ class BroadcastDispatcher(Dispatcher):
         """The producer still owes what the buffer served in its place."""
         self._requested += count
 
-    def _level(self) -> int:
-        """Move what all have in surplus over to ``waiting``; return what has not been requested yet."""
+    def _level(self) -> None:
+        """Move what all have in surplus over to ``waiting``."""
         consumers = self._consumers.values()
-        common = min([consumer.surplus for consumer in consumers])
-        if common:
-            for consumer in consumers:
-                consumer.surplus -= common
-            self._waiting += common
+        common = min(consumer.surplus for consumer in consumers)
+        self._waiting += common
+        self._behind = 0
+        for consumer in consumers:
+            consumer.surplus -= common
+            if not consumer.surplus:
+                self._behind += 1
+
+    def _request(self) -> int:
+        """How much the producer has not been asked for yet."""
         new = max(self._waiting - self._requested, 0)
         self._requested += new
         return new
