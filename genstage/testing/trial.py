@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Trial", "broken"]
 
-RESTLESS = 100_000
+RESTLESS = 1_000
 """More messages than any step of a trial sets off."""
 
 

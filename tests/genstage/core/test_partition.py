@@ -13,6 +13,10 @@ def partitioned(bench, *, kind="producer", partitions=2, spread=None, replace_di
     return bench(kind, {"dispatcher": dispatcher}, **returns)
 
 
+def to_first(event):
+    return event, 0
+
+
 def join(stage, tag, partition):
     """Consumer ``c<tag>`` subscribes to a partition."""
     return stage.subscribe(tag, partition=partition)
@@ -40,7 +44,7 @@ def test_each_event_goes_to_the_consumer_of_its_partition(bench):
 
 
 def test_what_a_partition_does_not_wait_for_is_queued_beside_the_buffer_and_served_first(bench):
-    producer = partitioned(bench, spread=lambda event: (event, 0))
+    producer = partitioned(bench, spread=to_first)
     join(producer, 1, 0)
     join(producer, 2, 1)
     producer.ask(1, 2)
@@ -62,7 +66,7 @@ def test_a_partition_without_consumer_collects_until_somebody_has_it(bench):
 
 
 def test_a_leavers_queue_is_dropped_and_asked_for_anew(bench):
-    producer = partitioned(bench, spread=lambda event: (event, 0))
+    producer = partitioned(bench, spread=to_first)
     join(producer, 1, 0)
     join(producer, 2, 1)
     producer.ask(1, 1)
@@ -94,9 +98,7 @@ def test_the_hash_function_may_replace_an_event_and_drop_one(bench):
 
 
 def test_a_producer_consumer_works_while_a_consumer_waits(bench):
-    stage = partitioned(
-        bench, kind="producer_consumer", spread=lambda event: (event, 0), handle_events=list_of
-    )
+    stage = partitioned(bench, kind="producer_consumer", spread=to_first, handle_events=list_of)
     stage.subscribe_to("p1", max_demand=4, min_demand=0)
     join(stage, 1, 0)
     join(stage, 2, 1)
@@ -113,7 +115,7 @@ def list_of(events, _tag):
 
 
 def test_with_an_accumulating_producer_the_queues_are_served_all_the_same(bench):
-    producer = partitioned(bench, spread=lambda event: (event, 0))
+    producer = partitioned(bench, spread=to_first)
     join(producer, 1, 0)
     join(producer, 2, 1)
     producer.ask(2, 2)
@@ -161,7 +163,7 @@ def test_a_leaver_lets_its_infos_go(bench):
 
 
 def test_the_end_waits_for_what_is_queued_in_the_partitions(bench):
-    producer = partitioned(bench, spread=lambda event: (event, 0))
+    producer = partitioned(bench, spread=to_first)
     join(producer, 1, 0)
     join(producer, 2, 1)
     producer.ask(2, 9)
@@ -171,6 +173,37 @@ def test_the_end_waits_for_what_is_queued_in_the_partitions(bench):
     assert producer.ask(1, 5) == [
         ("events", "c1", 1, [3]),
         ("finished", "c1", 1),
+        ("finished", "c2", 2),
+        ("terminate", Normal()),
+        ("stop", Normal()),
+    ]
+
+
+def test_the_end_of_a_producer_consumer_waits_for_its_partitions_too(bench):
+    stage = partitioned(bench, kind="producer_consumer", spread=to_first, handle_events=list_of)
+    stage.subscribe_to("p1", max_demand=4, min_demand=0)
+    join(stage, 1, 0)
+    join(stage, 2, 1)
+    stage.ask(2, 3)
+    stage.events(101, 1, 2)  # for the first, which has not asked
+    stage.handle(m.Finished("p1", 101))
+    assert stage.port.stopped is None
+    assert stage.ask(1, 2) == [
+        ("events", "c1", 1, [1, 2]),
+        ("finished", "c1", 1),
+        ("finished", "c2", 2),
+        ("terminate", Normal()),
+        ("stop", Normal()),
+    ]
+
+
+def test_a_leaver_takes_what_the_end_waits_for_with_it(bench):
+    producer = partitioned(bench, spread=to_first)
+    join(producer, 1, 0)
+    join(producer, 2, 1)
+    producer.ask(2, 9)
+    producer.handle(m.Cast(Finish([1, 2, 3])))
+    assert producer.cancel(1, Normal())[-3:] == [
         ("finished", "c2", 2),
         ("terminate", Normal()),
         ("stop", Normal()),

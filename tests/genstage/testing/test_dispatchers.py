@@ -207,6 +207,29 @@ class ForgetsDemand(RoundRobin):
         return super().ask(tag, count) - covered
 
 
+class Idle(RoundRobin):
+    """Never has room."""
+
+    def room(self):
+        return 0
+
+    def dispatch(self, events):
+        return events
+
+
+class Restless(RoundRobin):
+    """Asks again for what it has been asked for."""
+
+    def ask(self, tag, count):
+        self.link.ask_again(tag, count)
+        return super().ask(tag, count)
+
+
+class Endless(RoundRobin):
+    def settle(self):
+        return False
+
+
 class Silent(RoundRobin):
     def info(self, send):
         pass
@@ -235,6 +258,9 @@ BUGS = [
     (Loses, "D6"),
     (Waits, "D7"),
     (ForgetsDemand, "D8"),
+    (Idle, "D5"),
+    (Restless, "D2"),
+    (Endless, "D6"),
     (Silent, "D9"),
 ]
 
