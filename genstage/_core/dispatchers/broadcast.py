@@ -31,9 +31,9 @@ class BroadcastDispatcher(Dispatcher):
     """Sends every event to every consumer; upstream goes what all of them wait for.
 
     Three quantities: ``waiting`` is what every consumer waits for; each consumer's *surplus* is its demand
-    beyond that; ``requested`` is what the producer was asked for and still owes. A subscription option
-    ``selector`` (a function of an event) filters what the consumer gets; what it rejects is asked for again
-    on its behalf.
+    beyond that; ``requested`` is what the producer was asked for and still owes, at least ``waiting`` when no
+    call is running. A subscription option ``selector`` (a function of an event) filters what the consumer
+    gets; what it rejects is asked for again on its behalf.
 
     Source:
         GenStage's ``BroadcastDispatcher``. Where that strands events when a consumer subscribes late, this
@@ -76,8 +76,9 @@ class BroadcastDispatcher(Dispatcher):
         if not consumer.surplus:
             self._behind -= 1
         consumer.surplus += count
-        if not self._behind:
-            self._level()
+        if self._behind:
+            return 0  # what all wait for is as before, and has been requested
+        self._level()
         return self._request()
 
     def cancel(self, tag: Tag) -> int:
