@@ -266,7 +266,8 @@ def test_a_generator_is_closed_at_the_end(stages, source, manual, how):
         finally:
             closed.append(threading.current_thread().name)
 
-    ref = source(generator, blocking=True)
+    generated = generator()  # kept here, so that it is not closed for want of references
+    ref = source(generated, blocking=True)
     _, ask = manual(ref)
     if how != "never asked":
         ask(3 if how == "stopped" else 10)
@@ -274,6 +275,7 @@ def test_a_generator_is_closed_at_the_end(stages, source, manual, how):
         ref.stop(Shutdown())
     stages.ended(ref)
     assert closed == ([] if how == "never asked" else ["parity-source"])
+    assert list(generated) == []
 
 
 def test_what_is_no_generator_is_left_open(stages, source, tmp_path):

@@ -23,7 +23,8 @@ from genstage import (
     SubscriptionError,
 )
 from genstage._core.dispatchers.base import Refused
-from genstage._core.reasons import AlreadySubscribed, Crash, Named, Normal
+from genstage._core.messages import Ask, Subscribe
+from genstage._core.reasons import AlreadySubscribed, Crash, Named, Normal, UnknownSubscription
 
 from .conftest import DEADLINE_S, TellingProducer
 
@@ -491,7 +492,9 @@ def test_from_many_threads_at_once(stages, source):
 
 
 @pytest.mark.parametrize("blocking", [False, True])
-def test_in_a_callback_of_another_stage(stages, source, stream, blocking):
+def test_in_a_callback_of_another_stage(stages, source, stream, blocking, monkeypatch):
+    for lane in stages.runtime._engine._shared:  # not to be rescued by the monitor
+        monkeypatch.setattr(lane, "steal", lambda _item: None)
     reader = stages.start(TellingProducer, "reader", 0, blocking=blocking)
 
     def read(*_):
@@ -536,6 +539,52 @@ def test_an_end_at_any_moment_leaves_nothing(stages, cancel):
             break
         deadline.wait(0.001)
     assert stages.runtime._engine._actors == {}
+
+
+def test_a_subscription_that_ends_before_the_others_is_watched_no_more(stages, source, stream):
+    other = stages.producer("other", end=1)
+    events = stream([(other, {"cancel": "temporary"}), (source, {"max_demand": 1})])
+    assert sorted(islice(events, 2)) == [0, 0]
+    subscription_of(stages, "other").cancel()
+    assert list(islice(events, 3)) == [1, 2, 3]
+    stages.settle()
+    assert other._actor._watchers == {}
+    assert len(events._actor.driver.watched) == 1
+
+
+def test_more_than_was_asked_for_is_handed_out_and_logged(stages, source, stream, expected_errors):
+    events = stream([(source, {"max_demand": 2, "min_demand": 0})])
+    assert next(events) == 0
+    subscription_of(stages, "producer").ask(3)
+    assert list(islice(events, 6)) == [1, 2, 3, 4, 5, 6]
+    assert {record.getMessage() for record in expected_errors} == {"excess events"}
+
+
+def test_events_of_no_subscription_are_answered_with_a_cancel(stages, source, stream):
+    stranger = stages.producer("stranger")
+    with stream([(source, {"max_demand": 1})]) as events:
+        assert next(events) == 0
+        for message in (Subscribe(events._actor, 0, {}), Ask(events._actor, 0, 1)):
+            stranger._actor.tell(message)
+        stranger.call(["stray"])
+        subscription = subscription_of(stages, "stranger")
+        stages.expect("stranger", "cancelled", "cancel", UnknownSubscription(), subscription)
+        assert next(events) == 1
+
+
+def test_an_interrupt_ends_it_without_waiting(stages, source, stream, monkeypatch):
+    events = stream([(source, {"max_demand": 1})])
+    assert next(events) == 0
+
+    def interrupted(_inbox):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genstage._runtime.stream._take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(events)
+    monkeypatch.undo()
+    stages.expect("producer", "cancelled", "cancel", Normal(), subscription_of(stages, "producer"))
+    assert list(events) == []
 
 
 def test_whoever_knows_the_subscription_can_cancel_it(stages, source, stream):

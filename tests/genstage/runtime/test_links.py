@@ -18,6 +18,7 @@ from genstage import (
 )
 from genstage._core.reasons import Crash
 from genstage._core.results import Reply, Stop
+from genstage._runtime.calls import Answer
 
 DEADLINE_S = 20.0
 
@@ -169,6 +170,7 @@ def test_linking_the_dead_is_an_end_at_once(kin):
 
     assert ended(ref) == NoProc()
     assert stage.hears() == Exited(dead, NoProc())
+    assert linked(dead) == linked(trapping) == set()
 
 
 def test_who_traps_exits_hears_of_them_and_lives(runtime, pair, expected_errors):
@@ -219,8 +221,9 @@ def test_a_link_made_while_the_other_ends_is_one_end_and_leaves_nothing(runtime,
         def link(stage, mortal=mortal, together=together):
             stage.stage.trap_exits()
             together.wait()
-            for _ in range(20):
+            while mortal.alive:
                 stage.stage.link(mortal)
+            stage.stage.link(mortal)
 
         ref.cast(link)
         together.wait()
@@ -261,6 +264,24 @@ def test_a_start_that_fails_does_no_harm_to_the_partner(kin):
     parent, _ = kin()
     with pytest.raises(StartError):
         kin(linked_to=parent, init=lambda _: Stop(Named("no")))
+
+    assert parent.call(lambda _: "alive") == "alive"
+    assert linked(parent) == set()
+
+
+def test_a_start_that_is_interrupted_does_no_harm_to_the_partner(kin, monkeypatch):
+    parent, _ = kin()
+    get = Answer.get
+
+    def interrupted(answer, *arguments, to="answer"):
+        get(answer, *arguments, to=to)
+        if to == "start":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Answer, "get", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kin(linked_to=parent)
+    monkeypatch.undo()
 
     assert parent.call(lambda _: "alive") == "alive"
     assert linked(parent) == set()
