@@ -34,8 +34,10 @@ def stable_hash(value: object) -> int:
         >>> stable_hash("Ada") % 4, stable_hash(("Ada", 1815)) % 4
         (0, 0)
     """
+    if type(value) is int:  # the common case, before slower questions
+        return crc32(b"%d" % hash(value))
     if isinstance(value, str):
-        return crc32(value.encode("utf-8", "surrogatepass"))
+        value = value.encode("utf-8", "surrogatepass")
     if isinstance(value, bytes | bytearray):
         return crc32(value)
     if isinstance(value, list | tuple):

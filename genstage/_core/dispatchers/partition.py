@@ -162,21 +162,26 @@ class PartitionDispatcher(Dispatcher):
 
     def dispatch(self, events: Sequence[Any]) -> Sequence[Any]:
         """Sort events into their partitions while demand is open; return the rest."""
-        sorted_: dict[Hashable, list[Any]] = {}
+        batches: dict[_Partition, list[Any]] = {}
         waiting, taken = self._waiting, 0
         for event in events:
             if not waiting:
                 break
             taken += 1
-            hashed = self._hash(event)
+            hashed: Any = self._hash(event)
             if hashed is not None:
-                to_deliver, name = self._checked(event, hashed)
-                sorted_.setdefault(name, []).append(to_deliver)
+                is_pair = isinstance(hashed, tuple) and len(hashed) == 2  # noqa: PLR2004 - a pair has two
+                partition = self._find(hashed[1]) if is_pair else None
+                if partition is None:
+                    raise self._wrong_hash(event, hashed)
+                if partition not in batches:
+                    batches[partition] = []
+                batches[partition].append(hashed[0])
                 waiting -= 1
         self._waiting = waiting
         self.buffered(taken)
-        for name, batch in sorted_.items():
-            self._hand_out(self._partitions[name], batch)
+        for partition, batch in batches.items():
+            self._hand_out(partition, batch)
         if self._replaces and waiting > self._requested:
             self._link.ask_later(self._replacement)
         return events[taken:]
@@ -220,16 +225,13 @@ class PartitionDispatcher(Dispatcher):
     def _one_of(self) -> str:
         return "one of " + ", ".join(map(repr, self._partitions))
 
-    def _checked(self, event: Any, hashed: Any) -> tuple[Any, Hashable]:
-        pair = isinstance(hashed, tuple) and len(hashed) == 2  # noqa: PLR2004 - a pair has two
-        if not pair or self._find(hashed[1]) is None:
-            raise OptionError(
-                "hash",
-                hashed,
-                f"a function that returns (event, partition) or None, the partition {self._one_of()}, "
-                f"also for {event!r}",
-            )
-        return hashed  # type: ignore[no-any-return]
+    def _wrong_hash(self, event: Any, hashed: Any) -> OptionError:
+        return OptionError(
+            "hash",
+            hashed,
+            f"a function that returns (event, partition) or None, the partition {self._one_of()}, "
+            f"also for {event!r}",
+        )
 
     def _open(self, demand: int) -> int:
         self._waiting += demand
