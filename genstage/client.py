@@ -239,13 +239,37 @@ class Runtime:
         make.__name__ = "iterable"
         return self.start(make, name=name, blocking=blocking, timeout_s=timeout_s, linked_to=linked_to)
 
+    @overload
     def stream(
         self,
-        subscriptions: Iterable[ProducerRef[Out] | str | tuple[ProducerRef[Out] | str, Mapping[str, Any]]],
+        subscriptions: Iterable[ProducerRef[Out]],
+        *,
+        demand: DemandMode = ...,
+        producers: Iterable[ProducerRef[Any] | str] | None = ...,
+    ) -> EventStream[Out]: ...
+    @overload
+    def stream(
+        self,
+        subscriptions: Iterable[tuple[ProducerRef[Out], Mapping[str, Any]]],
+        *,
+        demand: DemandMode = ...,
+        producers: Iterable[ProducerRef[Any] | str] | None = ...,
+    ) -> EventStream[Out]: ...
+    @overload
+    def stream(
+        self,
+        subscriptions: Iterable[ProducerRef[Any] | str | tuple[ProducerRef[Any] | str, Mapping[str, Any]]],
+        *,
+        demand: DemandMode = ...,
+        producers: Iterable[ProducerRef[Any] | str] | None = ...,
+    ) -> EventStream[Any]: ...
+    def stream(
+        self,
+        subscriptions: Iterable[Any],
         *,
         demand: DemandMode = "forward",
         producers: Iterable[ProducerRef[Any] | str] | None = None,
-    ) -> EventStream[Out]:
+    ) -> EventStream[Any]:
         """Iterate over the events of running producers.
 
         It subscribes when the first event is asked for. The iteration ends when all subscriptions have: with

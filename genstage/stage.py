@@ -253,7 +253,10 @@ class Stage:
         raise NotImplementedError(f"{type(self).__name__} has no handle_cast, told {request!r}")
 
     def handle_info(self, message: Any) -> Sequence[Any] | Finish[Any] | StopResult | None:
-        """Take any other message; returns events to emit. By default it is logged and dropped."""
+        """Take any other message; returns events to emit. By default it is logged and dropped.
+
+        ``Down`` of a watch comes here, and ``Exited`` of a link to a stage that traps exits.
+        """
         self.stage.log.warning("unexpected message", message_repr=repr(message))
         return None
 

@@ -59,7 +59,13 @@ class StageRef:
 
     @property
     def pykka(self) -> pykka.ActorRef[Any]:
-        """The pykka reference, to use the stage like any other pykka actor."""
+        """The pykka reference, to use the stage like any other pykka actor.
+
+        ``tell`` comes to ``handle_info``, ``ask`` to ``handle_call``. A ``proxy()`` reaches the user's own
+        object, the one that the class or function made: attributes are read and set, and methods called, in
+        a turn of the stage's own. What a proxied call raises goes to the asker, and the stage goes on;
+        deferred, it ends the stage.
+        """
         return self._actor.actor_ref
 
     def call(self, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:
@@ -98,7 +104,7 @@ class StageRef:
         Raises:
             CallTimeoutError: The stage did not take it in time.
             DeadStageError: The stage is not alive.
-            RuntimeError: The caller is a stage on the same lane.
+            RuntimeError: The caller is the stage itself.
 
         Source:
             GenStage's ``sync_info/3``.

@@ -54,7 +54,7 @@ class ProducerRef(StageRef, Generic[Out_co]):
         Raises:
             CallTimeoutError: No answer came in time.
             DeadStageError: The stage is not alive.
-            RuntimeError: The caller is a stage on the same lane.
+            RuntimeError: The caller is the stage itself.
 
         Source:
             GenStage's ``demand/1``.
@@ -71,7 +71,7 @@ class ProducerRef(StageRef, Generic[Out_co]):
         Raises:
             CallTimeoutError: No answer came in time.
             DeadStageError: The stage is not alive.
-            RuntimeError: The caller is a stage on the same lane.
+            RuntimeError: The caller is the stage itself.
 
         Source:
             GenStage's ``estimate_buffered_count/2``.
@@ -112,7 +112,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             OptionError: An option is wrong, or ``producer`` is no reference to a stage that emits events.
             CallTimeoutError: The stage did not answer in time.
             DeadStageError: The stage is not alive.
-            RuntimeError: The caller is a stage on the same lane.
+            RuntimeError: The caller is the stage itself.
 
         Source:
             GenStage's ``sync_subscribe/3``.
@@ -179,7 +179,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
                 ``reason`` is none.
             CallTimeoutError: The stage did not answer in time.
             DeadStageError: The stage is not alive.
-            RuntimeError: The caller is a stage on the same lane.
+            RuntimeError: The caller is the stage itself.
 
         Source:
             GenStage's ``sync_resubscribe/5``.

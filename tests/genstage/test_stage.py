@@ -150,6 +150,22 @@ with Runtime() as runtime:
     numbers.set_demand("accumulate")
     waiting: int = numbers.estimate_buffered_count() + texts.estimate_buffered_count()
     child = runtime.start(Texts, linked_to=texts)
+    letters = runtime.from_iterable(["a", "b"], on_cancel="stop")
+    prints.subscribe(letters, max_demand=5)
+    waiting += next(runtime.stream([numbers, (numbers, {"max_demand": 5}), "numbers"], producers=[texts]))
+    for number in runtime.stream([(numbers, {"max_demand": 5, "cancel": "temporary"}), (numbers, {})]):
+        waiting += number
+    for text in runtime.stream([texts, letters]):
+        print(text.upper())
+    for number in runtime.stream([texts]):  # refused
+        print(number)
+    texts.subscribe(letters)  # refused
+    runtime.from_iterable(5)  # refused
+    runtime.from_iterable(letters)  # refused
+    runtime.from_iterable([1], on_cancel="never")  # refused
+    runtime.stream([prints])  # refused
+    runtime.stream(numbers)  # refused
+    runtime.stream([numbers], demand="never")  # refused
     texts.set_demand("stop")  # refused
     prints.set_demand("forward")  # refused
     prints.estimate_buffered_count()  # refused

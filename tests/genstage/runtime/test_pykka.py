@@ -122,7 +122,8 @@ def test_an_ask_left_unanswered_ends_with_the_stage(echo):
         future.get(timeout=DEADLINE_S)
 
 
-def test_a_stage_and_an_ordinary_actor_talk_to_each_other(runtime):
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_stage_and_an_ordinary_actor_talk_to_each_other(runtime, blocking):
     class Partner(pykka.ThreadingActor):
         def on_receive(self, message):
             return ("partner", message)
@@ -133,7 +134,7 @@ def test_a_stage_and_an_ordinary_actor_talk_to_each_other(runtime):
 
     partner = Partner.start()
     try:
-        asks = runtime.start(Asks, blocking=True)
+        asks = runtime.start(Asks, blocking=blocking)
         assert asks.pykka.ask("hello", timeout=DEADLINE_S) == ("partner", "hello")
         assert runtime.start(Echo).pykka.ask("hi", timeout=DEADLINE_S)[0] == "hi"
     finally:
