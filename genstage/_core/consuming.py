@@ -131,20 +131,17 @@ class Consuming:
             raise Exit(BadReturn("handle_subscribe", mode))
         return subscription
 
-    def take(self, message: Events) -> None:
-        """A producer sends events."""
-        upstream = self.upstreams.get(message.tag)
-        if upstream is None:
-            self.unknown(message)
-        else:
-            self.handle(message.events, upstream)
-
     def unknown(self, message: Events) -> None:
         """Events belong to no subscription: their sender is told to stop."""
         self._port.send(message.sender, Cancel(self._port.me, message.tag, UnknownSubscription()))
 
-    def handle(self, events: Sequence[Any], upstream: Upstream) -> None:
-        """Let the stage handle a message's events, batch by batch, each followed by its ask."""
+    def take(self, message: Events) -> None:
+        """Let the stage handle a message, batch by batch, each followed by its ask."""
+        upstream = self.upstreams.get(message.tag)
+        if upstream is None:
+            self.unknown(message)
+            return
+        events = message.events
         count = len(events)
         self.events_in += count
         subscription, window = upstream.subscription, upstream.window
@@ -170,7 +167,7 @@ class Consuming:
                 if ask and not upstream.finished:
                     self._port.send(subscription.producer, Ask(self._me, subscription.tag, ask))
 
-    def handle_late(self, message: Events) -> None:
+    def take_late(self, message: Events) -> None:
         """Let the stage handle events whose subscription was cancelled while they waited for their turn."""
         self.events_in += len(message.events)
         self._take(message.events, Subscription(None, self._me, message.tag, self._port.send))

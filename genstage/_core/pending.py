@@ -67,14 +67,13 @@ class Pending:
     def take(self, message: Events) -> None:
         """A producer sends events."""
         consuming = self._consuming
-        upstream = consuming.upstreams.get(message.tag)
-        if upstream is None:
+        if message.tag not in consuming.upstreams:
             consuming.unknown(message)
         elif self.entries or self._buffered or consuming.closed or not self._producing.dispatcher.expects():
             self.entries.append(message)
             self.work()
         else:  # usual: it would come out of the queue at once
-            consuming.handle(message.events, upstream)
+            consuming.take(message)
 
     def work(self) -> None:
         """Handle what is queued, as long as there is a reason to (rules 1 to 3)."""
@@ -83,10 +82,10 @@ class Pending:
             entry = entries.popleft()
             if not isinstance(entry, Events):
                 self._look_at(entry)
-            elif (upstream := self._consuming.upstreams.get(entry.tag)) is None:
-                self._consuming.handle_late(entry)
+            elif entry.tag in self._consuming.upstreams:
+                self._consuming.take(entry)
             else:
-                self._consuming.handle(entry.events, upstream)
+                self._consuming.take_late(entry)
 
     def settle(self) -> None:
         """The stage's own data has ended (rule 4)."""
