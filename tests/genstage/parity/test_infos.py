@@ -2,6 +2,8 @@
 
 import pytest
 
+from genstage import PartitionDispatcher
+
 from .conftest import TellingProducer
 
 MANUAL = {"modes": {"producer": "manual"}}
@@ -149,3 +151,23 @@ def test_how_many_events_are_buffered(manual):
     assert source.estimate_buffered_count() == 8
     ask(8)
     assert source.estimate_buffered_count() == 0
+
+
+def test_an_info_waits_until_every_partition_that_held_events_has_let_them_go(stages):
+    partitions = PartitionDispatcher(partitions=[0, 1], hash=lambda event: (event, event % 2))
+    source = stages.producer(dispatcher=partitions)
+    asks = {}
+    for number in (0, 1):
+        subscription = stages.consumer(f"part-{number}").subscribe(source, partition=number, **MANUAL)
+        asks[number] = subscription.ask
+    asks[0](10)
+    stages.settle()
+    source.call([0, 1, 2, 3, 4])
+    assert source.estimate_buffered_count() == 0
+    source.sync_info("after")
+    asks[1](1)
+    stages.settle()
+    assert (stages.of("part-1", "events"), stages.of("producer", "info")) == ([[1]], [])
+    asks[1](2)  # one more than it holds: a partition whose demand is used up counts as holding events
+    stages.settle()
+    assert (stages.of("part-1", "events"), stages.of("producer", "info")) == ([[1], [3]], ["after"])
