@@ -118,15 +118,11 @@ class EventStream(Iterator[T]):
         seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
         self._closed = True
         actor = self._actor
-        if actor is None or not actor.alive:
+        if actor is None:
             return
-        answer = actor.answer()
-        actor.request(_Close(), answer)
-        try:
-            with suppress(DeadStageError):  # its end is what is waited for
-                answer.get(self.name, seconds, to="end")
-        finally:
-            actor.forget_request(answer)
+        actor.tell(_Close())
+        if not actor.wait_end(seconds):
+            raise CallTimeoutError(self.name, seconds or 0.0, to="end")
 
     def __iter__(self) -> Self:
         return self
