@@ -175,8 +175,8 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             The new subscription.
 
         Raises:
-            OptionError: As for :meth:`subscribe`, and the old subscription stays; or ``subscription`` or
-                ``reason`` is none.
+            OptionError: As for :meth:`subscribe`, and the old subscription stays; or
+                ``subscription`` is none of this stage's, or ``reason`` none.
             CallTimeoutError: The stage did not answer in time.
             DeadStageError: The stage is not alive.
             RuntimeError: The caller is the stage itself.
@@ -185,7 +185,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             GenStage's ``sync_resubscribe/5``.
         """
         target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
-        old = _replaced(subscription, reason)
+        old = self._replaced(subscription, reason)
         made: Subscription = self._request(
             lambda answer: SubscribeTo(target, options, answer, old), timeout_s
         )
@@ -211,7 +211,12 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             GenStage's ``async_resubscribe/4``.
         """
         target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
-        self._actor.tell(SubscribeTo(target, options, None, _replaced(subscription, reason)))
+        self._actor.tell(SubscribeTo(target, options, None, self._replaced(subscription, reason)))
+
+    def _replaced(self, subscription: Any, reason: Reason | None) -> tuple[Tag, Reason]:
+        if not isinstance(subscription, Subscription) or subscription.consumer is not self._actor:
+            raise OptionError("subscription", subscription, f"a subscription of stage {self.name!r}")
+        return subscription.tag, check_reason(reason)
 
 
 class ProducerConsumerRef(ConsumerRef[In_contra], ProducerRef[Out_co], Generic[In_contra, Out_co]):
@@ -236,12 +241,6 @@ def subscription_to(
     given = {name: value for name, value in named.items() if value is not None}
     target = producer if isinstance(producer, str) else producer._actor  # noqa: SLF001 - references belong together
     return target, {**given, **options}
-
-
-def _replaced(subscription: Any, reason: Reason | None) -> tuple[Tag, Reason]:
-    if not isinstance(subscription, Subscription):
-        raise OptionError("subscription", subscription, "a subscription of the stage")
-    return subscription.tag, check_reason(reason)
 
 
 def ref_to(actor: LaneActor) -> StageRef:

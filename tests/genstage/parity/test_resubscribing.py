@@ -176,8 +176,10 @@ def test_wrong_options_leave_the_old_subscription_alone(stages, subscribed, expe
         with pytest.raises(OptionError) as caught:
             ref.resubscribe(old, source, **options)
         assert caught.value.option == option
-    with pytest.raises(OptionError):
-        ref.resubscribe(old.tag, source)
+    others = stages.consumer("other").subscribe(source)
+    for wrong in (old.tag, others):
+        with pytest.raises(OptionError, match="must be a subscription of stage 'consumer'"):
+            ref.resubscribe(wrong, source)
     with pytest.raises(OptionError):
         ref.resubscribe(old, source, reason="oops")
     stages.settle()
