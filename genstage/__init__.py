@@ -10,6 +10,7 @@ from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatch
 from genstage.errors import (
     CallTimeoutError,
     DeadStageError,
+    ForkedRuntimeError,
     GenstageError,
     GraphError,
     NotAConsumerError,
@@ -39,6 +40,7 @@ __all__ = [
     "EventStream",
     "Exited",
     "Finish",
+    "ForkedRuntimeError",
     "GenstageError",
     "Graph",
     "GraphError",

@@ -20,7 +20,7 @@ from genstage._core.messages import Down
 from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
 from genstage._core.results import Exit
 from genstage._core.stage import StageCore
-from genstage._runtime.calls import Answer, ForeignFuture
+from genstage._runtime.calls import Answer, Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
 from genstage._runtime.inbox import Inbox
 from genstage._runtime.lane import current_resident, give_way
@@ -204,6 +204,7 @@ class LaneActor(pykka.Actor):
 
     def wait_end(self, timeout_s: float | None) -> bool:
         """Wait until everybody has been told of the end; gives whether it has come."""
+        self.engine.check_process()
         if not self._all_told:
             give_way()
         return self.actor_stopped.wait(timeout_s)
@@ -265,13 +266,12 @@ class LaneActor(pykka.Actor):
         self.driver.close()
         for number, watcher in watchers.items():
             watcher.notify(number, reason)
-        for request in requests:
+        pykkas = [request for request in requests if isinstance(request, Foreign)]
+        for request in requests.keys() - pykkas:
             request.lost(self.name, reason)
         end_links(self, reason)
         emit_end(self, self.engine.telemetry)
-        if self._registered:
-            pykka.ActorRegistry.unregister(self.actor_ref)
-        self.engine.forget(self)
+        self._leave()
         self._tell_started(reason)
         if self.own_lane:
             self.lane.close()
@@ -279,7 +279,15 @@ class LaneActor(pykka.Actor):
             self._all_told = True
             if self._stopped is not None:
                 self._stopped.set()  # whoever waits for the end finds everything done
+        for request in pykkas:  # whoever has stopped an actor by pykka finds it stopped
+            request.lost(self.name, reason)
         return True
+
+    def _leave(self) -> None:
+        """Be in nobody's books any more."""
+        if self._registered:
+            pykka.ActorRegistry.unregister(self.actor_ref)
+        self.engine.forget(self)
 
     def register(self) -> None:
         """Be in pykka's global registry until the end."""
@@ -289,7 +297,7 @@ class LaneActor(pykka.Actor):
     def forked(self) -> None:
         """Refuse to be used: this is the child of a fork, and the lane is in the parent."""
         self._lock = threading.Lock()  # somebody may have held it
-        self.append = self.engine.refuse
+        self.append = self.engine.check_process
 
     def _tell_started(self, reason: Reason | None) -> None:
         with self._lock:

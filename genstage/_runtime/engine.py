@@ -9,14 +9,14 @@ import time
 import traceback
 from itertools import cycle
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.actor import LaneActor
 from genstage._runtime.lane import ThreadLane, current_resident, give_way
-from genstage._runtime.lifetime import look_after
+from genstage._runtime.lifetime import let_go, look_after
 from genstage._runtime.measured import measured
 from genstage._runtime.shared_lane import HAS_GIL, shared_lane
 from genstage._runtime.timers import Timers
@@ -101,8 +101,7 @@ class Engine:
             OptionError: It is to be listed, and the name is taken.
             ForkedRuntimeError: This is the child of a fork.
         """
-        if self._forked:
-            self.refuse()
+        self.check_process()
         with self._lock:
             refused = self._closed if is_child else self.closing
             if not refused:
@@ -179,13 +178,14 @@ class Engine:
         """Where a thread that is no actor can wait for what actors put there."""
         return SimpleQueue()
 
-    def refuse(self, *_: object) -> NoReturn:
+    def check_process(self, *_: object) -> None:
         """Refuse to be used in the child of a fork.
 
         Raises:
-            ForkedRuntimeError: Always.
+            ForkedRuntimeError: This is one.
         """
-        raise ForkedRuntimeError(self.name)
+        if self._forked:
+            raise ForkedRuntimeError(self.name)
 
     def kill(self, actor: LaneActor, reason: Reason) -> None:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
@@ -253,6 +253,7 @@ class Engine:
         for lane in lanes:
             lane.join(max(deadline - time.monotonic(), 0), stuck_s=_GRACE_S)
         self._ended = True
+        let_go(self)
 
     def exit(self, timeout_s: float) -> None:
         """The interpreter exits: stop what still runs, and start no thread any more."""

@@ -11,7 +11,7 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     from genstage._runtime.engine import Engine
 
-__all__ = ["look_after"]
+__all__ = ["let_go", "look_after"]
 
 _EXIT_S = 5.0
 """For all runtimes together; what has not stopped by then is killed."""
@@ -22,6 +22,11 @@ _engines: WeakSet[Engine] = WeakSet()
 def look_after(engine: Engine) -> None:
     """Stop an engine when the interpreter exits; tell it of a fork."""
     _engines.add(engine)
+
+
+def let_go(engine: Engine) -> None:
+    """An engine has ended."""
+    _engines.discard(engine)
 
 
 def _at_exit() -> None:

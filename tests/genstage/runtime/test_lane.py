@@ -159,7 +159,8 @@ def test_what_was_handled_is_not_kept_alive_while_the_lane_waits(lane):
     put(lane, Actor(), chunk)
     del chunk
 
-    assert gone.wait(DEADLINE_S)  # though nothing else comes
+    # Though nothing else comes. In pieces: without a GIL an object goes when the thread that made it looks.
+    assert any(gone.wait(0.001) for _ in range(20_000))
 
 
 def test_all_turns_of_a_thread_lane_run_in_its_thread_also_when_they_give_way():

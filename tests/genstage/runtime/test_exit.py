@@ -1,0 +1,227 @@
+"""Runtimes at the end of the interpreter, in a child of a fork, and at rest."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from genstage import ForkedRuntimeError, Runtime, Shutdown
+from genstage._core.results import Reply
+from genstage._runtime import lifetime
+
+DEADLINE_S = 30.0
+ROOT = Path(__file__).parents[3]
+
+
+def run(program):
+    """Run a program in an interpreter of its own; gives what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return done.stdout + done.stderr
+
+
+# -- exit ---------------------------------------------------------------------------------------------
+
+PROGRAM = r"""
+import sys
+import threading
+from genstage import Consumer, Runtime
+
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")  # at once: they come from several threads
+
+class Careful(Consumer):
+    def terminate(self, reason):
+        say("terminated:", reason)
+
+runtime = Runtime(name="left")
+stages = [runtime.start(Careful, blocking=blocking) for blocking in (False, True)]
+"""
+
+
+def test_a_runtime_that_nobody_closed_stops_its_stages_when_the_interpreter_exits():
+    assert run(PROGRAM) == "terminated: shutdown\n" * 2
+    assert run(f"{PROGRAM}\nraise SystemExit") == "terminated: shutdown\n" * 2
+
+
+def test_no_thread_is_started_while_the_interpreter_exits():
+    program = f"""{PROGRAM}
+class Waits(Consumer):
+    def terminate(self, reason):
+        say(other.wait(timeout_s=10))  # for a stage on the same lane
+        try:
+            runtime.start(Careful, blocking=True)
+        except Exception as error:
+            say(type(error).__name__)
+
+other = runtime.start(Careful)
+runtime.start(Waits)
+start = threading.Thread.start
+
+def started(thread):
+    say("started", thread.name)
+    start(thread)
+
+threading.Thread.start = started
+"""
+    lines = run(program).splitlines()
+
+    assert sorted(lines) == ["None", "StartError", *["terminated: shutdown"] * 3]
+
+
+def test_a_stage_that_is_stuck_does_not_keep_the_interpreter_from_exiting():
+    program = f"""{PROGRAM}
+from genstage._runtime import lifetime
+lifetime._EXIT_S = 0.1
+
+class Stuck(Consumer):
+    def handle_cast(self, _):
+        inside.release()
+        threading.Event().wait()
+
+inside = threading.Semaphore(0)
+for blocking in (False, True):
+    runtime.start(Stuck, blocking=blocking).cast(None)
+    inside.acquire()
+"""
+    begun = time.monotonic()
+    said = run(program)
+
+    assert said.count("stage killed") == 2
+    assert said.count("terminated: shutdown") == 2
+    assert time.monotonic() - begun < DEADLINE_S / 2
+
+
+def test_a_closed_runtime_is_left_alone_at_exit():
+    assert run(f"{PROGRAM}\nruntime.close()\nprint('closed')") == "terminated: shutdown\n" * 2 + "closed\n"
+
+
+# -- fork ---------------------------------------------------------------------------------------------
+
+
+def in_fork(function):
+    """Run a function in a child of this process; gives what it returned, as text."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            text = function()
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            text = repr(error)
+        os.write(writer, text.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        text = told.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def said(function):
+    """What a use of a runtime says in the child."""
+    try:
+        function()
+    except ForkedRuntimeError as error:
+        return f"refused {error.name}"
+    return "nothing"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_runtime_is_dead_in_the_child_of_a_fork_and_says_so(runtime, doer, start, blocking):
+    ref, _ = start(name="stage", blocking=blocking)
+    uses = {
+        "start": lambda: runtime.start(doer),
+        "call": lambda: ref.call(None, timeout_s=5),
+        "cast": lambda: ref.cast(None),
+        "send": lambda: ref.send(None),
+        "stop": lambda: ref.stop(timeout_s=5),
+        "wait": lambda: ref.wait(timeout_s=5),
+        "tell": lambda: ref.pykka.tell(None),
+        "ask": lambda: ref.pykka.ask(None, timeout=5),
+        "close": runtime.close,
+    }
+
+    told = in_fork(lambda: " ".join(f"{name}={said(use)}" for name, use in uses.items()))
+
+    assert told.split(" ") == " ".join(
+        [f"{name}=refused test" for name in uses if name != "close"] + ["close=nothing"]
+    ).split(" ")
+    assert ref.call(lambda *_: Reply("alive in the parent")) == "alive in the parent"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_runtime_made_after_the_fork_works_and_locks_held_by_others_do_no_harm(runtime, start, doer):
+    ref, _ = start(name="stage")
+
+    def child():
+        with Runtime(name="new") as mine:
+            answer = mine.start(doer).call(lambda *_: Reply("works"))
+        return f"{answer} {said(lambda: ref.call(None, timeout_s=5))}"
+
+    with runtime._engine._lock, ref._actor._lock, ref._actor.lane._lock, runtime._engine.timers._changed:
+        told = in_fork(child)
+
+    assert told == "works refused test"
+
+
+# -- rest ---------------------------------------------------------------------------------------------
+
+
+def wake_ups():
+    """How often the threads of this process have been woken, but for this one."""
+    total = 0
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) != threading.get_native_id():
+            status = (task / "status").read_text()
+            total += sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
+    return total
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what threads do is read from /proc")
+def test_an_idle_runtime_uses_no_cpu(start):
+    refs = [start(blocking=blocking)[0] for blocking in (False, True)]
+    refs[0].cast(lambda stage: stage.stage.send_after(3_600, "much later") and None)
+    for ref in refs:
+        ref.call(lambda *_: Reply(None))
+    lane = refs[0]._actor.lane
+    pause = threading.Event()
+    for _ in range(5_000):
+        if lane._monitor._parked:
+            break
+        pause.wait(0.001)
+    assert lane._monitor._parked
+
+    before = wake_ups()
+    pause.wait(0.3)  # sixty intervals of the monitor
+    assert wake_ups() == before
+
+
+def test_closed_runtimes_are_not_kept(doer):
+    with Runtime() as runtime:
+        runtime.start(doer)
+        engine = runtime._engine
+        assert engine in lifetime._engines
+    assert engine not in lifetime._engines
+
+
+def test_stages_stop_with_a_reason_when_the_interpreter_exits(doer):
+    stage = doer()
+    runtime = Runtime()
+    runtime.start(lambda: stage)
+    runtime._engine.exit(DEADLINE_S)
+
+    assert stage.terminated == [Shutdown()]
