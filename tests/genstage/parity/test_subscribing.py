@@ -30,18 +30,18 @@ def test_both_sides_hear_of_the_subscription_and_can_tell_it_from_others(stages,
 @pytest.mark.parametrize("waiting", [True, False])
 def test_resubscribing_is_subscribing_where_there_was_nothing_before(stages, waiting):
     upstream, downstream = both(stages, "producer", "consumer")
-    of_another = stages.consumer("another").subscribe(stages.producer("elsewhere"))
+    ended = downstream.subscribe("nobody", cancel="temporary")
     if waiting:
-        new = downstream.resubscribe(of_another, upstream)
+        new = downstream.resubscribe(ended, upstream)
     else:
-        downstream.async_resubscribe(of_another, upstream)
+        downstream.async_resubscribe(ended, upstream)
         stages.settle()
         ((_, new),) = stages.of("subscriber", "subscribed")
     stages.settle()
 
     assert stages.of("subscriber", "subscribed") == [("producer", new)]
     assert stages.of("source", "subscribed") == [("consumer", new)]
-    assert new != of_another
+    assert new != ended
     assert [told for told in stages.story.told if told[1] == "cancelled"] == []
 
 
