@@ -150,7 +150,7 @@ class World:
     def before(self, delivery):
         message, target = delivery.message, delivery.target.name
         if isinstance(message, m.Info):
-            stage, finishing = self.stages[target], self.core(target).producing.finishing
+            stage, finishing = self.stages[target], self.core(target).finishing
             stage.marks.append((stage.made, finishing))
         if isinstance(message, m.Subscribe):
             self.subs[message.tag].begun = True
