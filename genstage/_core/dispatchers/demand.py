@@ -109,7 +109,7 @@ class DemandDispatcher(Dispatcher):
     def dispatch(self, events: Sequence[Any]) -> Sequence[Any]:
         """Deliver to the greatest demand first; return what nobody asked for."""
         only = self._only
-        if only is not None and events and (left := only.demand - len(events)) >= 0:
+        if only is not None and (left := only.demand - len(events)) >= 0:
             only.demand = left  # usual: it saves the loop and its bookkeeping
             self._link.deliver(only.peer, only.tag, events)
             return ()

@@ -108,6 +108,20 @@ def test_shuffling_happens_once_and_serves_those_who_wait():
     assert orders == {(1, 2), (2, 1)}
 
 
+def test_shuffling_is_over_after_a_first_dispatch_to_one_consumer():
+    for seed in range(20):
+        shuffled = DemandDispatcher(shuffle_demands_on_first_dispatch=True, seed=seed)
+        dispatcher, link = started(shuffled, 1)
+        dispatcher.ask(1, 1)
+        dispatcher.dispatch(["first"])
+        for tag in (2, 3):
+            dispatcher.subscribe(tag, f"c{tag}", {})
+        for tag in (1, 2, 3):
+            dispatcher.ask(tag, 1)
+        dispatcher.dispatch([1, 2, 3])
+        assert link.take() == [(1, ["first"]), (1, [1]), (2, [2]), (3, [3])]
+
+
 def test_shuffling_needs_no_seed_and_then_differs_from_dispatcher_to_dispatcher():
     orders = set()
     for _ in range(100):  # that all begin the same way: once in 2**99

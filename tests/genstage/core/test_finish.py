@@ -355,6 +355,30 @@ def test_its_own_finish_takes_no_more_events_and_survives_its_producers(bench):
     assert pc.ask(1, 1) == [("events", "c1", 1, [2]), *finished(1), *ENDS]
 
 
+def test_after_its_own_finish_it_neither_asks_nor_handles_what_was_on_the_way(bench):
+    pc = middle(bench, "p1", handle_events=Finish([1, 2]))
+    pc.subscribe(1)
+    pc.ask(1, 9)
+    assert pc.handle(m.Events("p1", 101, [1, 2]), m.Events("p1", 101, [3, 4])) == [
+        ("handle_events", [1, 2], 101),
+        ("events", "c1", 1, [1, 2]),
+        *finished(1),
+        *ENDS,
+    ]
+
+
+def test_a_producer_that_has_finished_is_not_asked_for_more(bench):
+    pc = middle(bench, "p1", "p2")
+    pc.events(101, 1, 2)
+    pc.handle(m.Finished("p1", 101))
+    pc.subscribe(1)
+    assert pc.ask(1, 2) == [
+        ("handle_events", [1, 2], 101),
+        ("events", "c1", 1, [1, 2]),
+        ("handle_cancel", "finish", Normal(), 101),
+    ]
+
+
 def test_infos_queued_at_its_own_finish_are_handled(bench):
     pc = middle(bench, "p1", handle_events=lambda events, _tag: Finish(events))
     pc.subscribe(1)
