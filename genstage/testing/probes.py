@@ -171,6 +171,11 @@ class UpstreamProbe(Probe, Generic[In_contra]):
         super().__init__(ground, stage)
         self._asked = 0
 
+    @property
+    def demand(self) -> int:
+        """How many events the stage has asked for and not been sent."""
+        return 0 if self._ended else self._asked
+
     def expect_demand(self, count: int) -> None:
         """The stage asks for ``count`` more events, at once or little by little.
 
@@ -256,6 +261,18 @@ class DownstreamProbe(Probe, Generic[Out_co]):
         super().__init__(ground, stage)
         self._options = options
         self._asked = 0
+        self._events: list[Any] = []
+
+    @property
+    def events(self) -> list[Any]:
+        """All events that have come in, expected or not."""
+        with self._changed:
+            return list(self._events)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the subscription is over."""
+        return self._ended
 
     def start(self) -> Reason | None:
         """As a behaviour: subscribe."""
@@ -327,6 +344,7 @@ class DownstreamProbe(Probe, Generic[Out_co]):
             self._asked -= len(events)
             excess = -self._asked
             self._history.append(f"got {_events(events)}")
+            self._events.extend(events)
             self._unseen.extend(("event", event) for event in events)
             if self._ended:
                 self._unseen.append(("wrong", "events after the end"))
