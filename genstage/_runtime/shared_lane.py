@@ -29,7 +29,7 @@ HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 _MAX_RUNNERS = 100
 """Threads a lane may have; with more turns that block at the same time it has to wait for one of them."""
 
-_MAX_SPARES = 16
+_MAX_SPARES = 32
 """Spares that are kept; they cost next to nothing, but a start of a thread costs a hundred turns."""
 
 _Item = tuple["Resident", Any]
