@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage._runtime.lane import here
 from genstage._runtime.monitor import Monitor
+from genstage._runtime.runner import Runner
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from genstage._runtime.lane import Resident
+    from genstage._runtime.runner import Item
 
 __all__ = ["HAS_GIL", "SharedLane", "shared_lane"]
 
@@ -31,8 +33,6 @@ _MAX_RUNNERS = 100
 
 _MAX_SPARES = 32
 """Spares that are kept; they cost next to nothing, but a start of a thread costs a hundred turns."""
-
-_Item = tuple["Resident", Any]
 
 _RESUME = object()
 """Message to a busy actor: its turn is over."""
@@ -46,39 +46,6 @@ class _End:
 
 
 _END: Any = _End()
-
-
-class _Runner:
-    """A thread that can hold the baton.
-
-    Attributes:
-        slot: See rule 1.
-        lost: The pair in whose turn it lost the baton; set under the lane's lock.
-        go: Released to give it the baton, or to let it end.
-    """
-
-    __slots__ = ("_lane", "go", "lost", "slot", "thread")
-
-    def __init__(self, lane: SharedLane, name: str) -> None:
-        self._lane = lane
-        self.slot: list[_Item] = []
-        self.lost: _Item | None = None
-        self.go = threading.Lock()
-        self.go.acquire()
-        # A daemon: a callback that never returns must not keep the process from ending.
-        self.thread = threading.Thread(target=lane.run, args=(self,), name=name, daemon=True)
-
-    def resident(self) -> Resident | None:
-        """As :class:`~genstage._runtime.lane.Place`."""
-        return self._lane.resident_of(self)
-
-    def give_way(self) -> None:
-        """As :class:`~genstage._runtime.lane.Place`."""
-        try:
-            item = self.slot.pop()
-        except IndexError:
-            return  # somebody else was quicker, or this turn has given way before
-        self._lane.pass_on(self, item)
 
 
 class SharedLane:
@@ -97,7 +64,7 @@ class SharedLane:
 
     def __init__(self, name: str, *, max_runners: int = _MAX_RUNNERS) -> None:
         self.name = name
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
         self.append = self._queue.append
         self.sleeping = False
         self.steals = 0
@@ -106,9 +73,11 @@ class SharedLane:
         self._wakeup = threading.Lock()  # held; released to wake the holder of the baton
         self._wakeup.acquire()
         self._made = 0
-        self._vacant = self._warned = self._closed = False
-        self._runners: dict[_Runner, None] = {}
-        self._spares: list[_Runner] = []
+        self._vacant = self._warned = self._ending = self._closed = False
+        self._busy = 0  # actors whose turn has lost the baton, but for
+        self._abandoned: set[Resident] = set()  # those that were killed in it
+        self._runners: dict[Runner, None] = {}
+        self._spares: list[Runner] = []
         self._holder = self._new_runner()
         self._holder.go.release()
         self._monitor = Monitor(self, f"{name}-monitor")
@@ -141,6 +110,13 @@ class SharedLane:
         item = _peek(runner.slot)
         if item is not None and item[0] is resident:
             self._take_over(runner)
+        with self._lock:
+            if resident.backlog is not None and resident not in self._abandoned:
+                self._abandoned.add(resident)
+                self._busy -= 1
+                self._go_on_ending()
+        if self.sleeping and self._queue:
+            self.wake()
 
     def close(self) -> None:
         """As :class:`~genstage._runtime.lane.Lane`."""
@@ -159,12 +135,13 @@ class SharedLane:
             runners = [runner for runner in self._runners if runner.thread.ident is not None]
         for runner in runners:
             left_s = max(deadline - time.monotonic(), 0)
-            runner.thread.join(left_s if runner.lost is None else min(left_s, stuck_s))
+            is_stuck = runner.lost is not None and runner.lost[0] in self._abandoned
+            runner.thread.join(min(left_s, stuck_s) if is_stuck else left_s)
         self._monitor.thread.join(max(deadline - time.monotonic(), 0))
 
     # -- the runners' side ----------------------------------------------------------------------------
 
-    def run(self, runner: _Runner) -> None:
+    def run(self, runner: Runner) -> None:
         """What a runner's thread does."""
         here.place = runner
         runner.go.acquire()
@@ -173,7 +150,7 @@ class SharedLane:
             if not self._stand_by(runner):
                 return
 
-    def _hold(self, runner: _Runner) -> None:
+    def _hold(self, runner: Runner) -> None:
         """Handle messages until the baton is lost or the lane ends."""
         take, slot = self._queue.popleft, runner.slot
         item = actor = message = None
@@ -212,15 +189,24 @@ class SharedLane:
     def _set_aside(self, actor: Resident, message: Any) -> bool:
         """Deal with a message of a busy actor; gives whether the lane ends. Rule 6."""
         if actor is _END:
-            self._end()
-            return True
-        assert actor.backlog is not None  # noqa: S101 - it is busy
+            return self._end()
         if message is _RESUME:
-            backlog, actor.backlog = actor.backlog, None
-            self._queue.extendleft([(actor, waiting) for waiting in reversed(backlog)])
+            self._resume(actor)
         else:
+            assert actor.backlog is not None  # noqa: S101 - it is busy
             actor.backlog.append(message)
         return False
+
+    def _resume(self, actor: Resident) -> None:
+        """Let an actor be idle again."""
+        with self._lock:
+            backlog, actor.backlog = actor.backlog or (), None
+            self._queue.extendleft([(actor, waiting) for waiting in reversed(backlog)])
+            if actor in self._abandoned:
+                self._abandoned.remove(actor)
+            else:
+                self._busy -= 1
+                self._go_on_ending()
 
     def append_resume(self, actor: Resident) -> None:
         """The turn that had lost the baton is over; rule 5."""
@@ -228,7 +214,7 @@ class SharedLane:
         if self.sleeping:
             self.wake()
 
-    def _stand_by(self, runner: _Runner) -> bool:
+    def _stand_by(self, runner: Runner) -> bool:
         """Become a spare until the baton comes; gives whether it came."""
         with self._lock:
             runner.lost = None
@@ -246,7 +232,7 @@ class SharedLane:
         runner.go.acquire()
         return not self._closed
 
-    def resident_of(self, runner: _Runner) -> Resident | None:
+    def resident_of(self, runner: Runner) -> Resident | None:
         """Whose turn a runner is in; called by the runner itself."""
         item = _peek(runner.slot)
         if item is None:
@@ -254,32 +240,43 @@ class SharedLane:
                 item = runner.lost
         return None if item is None else item[0]
 
-    def _end(self) -> None:
+    def _end(self) -> bool:
+        """End, or wait for turns that have lost the baton first; gives whether the lane ends."""
         with self._lock:
+            self._ending = True
+            if self._busy:
+                return False
             self._closed = True
             for spare in self._spares:
                 spare.go.release()
             self._monitor.end()
+        return True
+
+    def _go_on_ending(self) -> None:
+        """There may be nobody left to wait for; the lock is held."""
+        if self._ending and not self._busy:
+            self.append((_END, None))
 
     # -- hand-over ------------------------------------------------------------------------------------
 
-    def pass_on(self, runner: _Runner, item: _Item) -> None:
+    def pass_on(self, runner: Runner, item: Item) -> None:
         """Give the baton to a spare; the caller has popped ``item`` from the runner's slot. Rule 4."""
         with self._lock:
             started = self._pass_on(runner, item)
         self._start(started)
 
-    def _take_over(self, runner: _Runner) -> bool:
+    def _take_over(self, runner: Runner) -> bool:
         with self._lock:  # while it is held, nobody else can lack what the token's winner has to say
             item = _pop(runner.slot)
             started = None if item is None else self._pass_on(runner, item)
         self._start(started)
         return item is not None
 
-    def _pass_on(self, runner: _Runner, item: _Item) -> _Runner | None:
+    def _pass_on(self, runner: Runner, item: Item) -> Runner | None:
         """Decide who holds the baton now; gives a runner whose thread has to be started."""
         runner.lost = item
         item[0].backlog = []
+        self._busy += 1
         if self._spares:
             self._holder = self._spares.pop()
             self._holder.slot = []
@@ -292,14 +289,14 @@ class SharedLane:
             self._vacant = True
         return None
 
-    def _new_runner(self) -> _Runner:
+    def _new_runner(self) -> Runner:
         self._made += 1
         name = f"{self.name}-{self._made}"
-        runner = _Runner(self, name)
+        runner = Runner(self, name)
         self._runners[runner] = None
         return runner
 
-    def _start(self, runner: _Runner | None) -> None:
+    def _start(self, runner: Runner | None) -> None:
         if runner is not None:
             try:
                 runner.thread.start()
@@ -315,7 +312,7 @@ class SharedLane:
 
     # -- the monitor's side ---------------------------------------------------------------------------
 
-    def in_turn(self) -> _Item | None:
+    def in_turn(self) -> Item | None:
         """The pair in turn."""
         return _peek(self._holder.slot)
 
@@ -324,7 +321,7 @@ class SharedLane:
         """Whether a message waits."""
         return bool(self._queue)
 
-    def steal(self, item: _Item) -> None:
+    def steal(self, item: Item) -> None:
         """Take the baton from the turn of ``item``; at worst from one that has just begun."""
         runner = self._holder
         if _peek(runner.slot) is item and self._take_over(runner):
@@ -359,14 +356,14 @@ def shared_lane(name: str) -> SharedLane:
     return SharedLane(name) if HAS_GIL else _LockedLane(name)
 
 
-def _peek(slot: list[_Item]) -> _Item | None:
+def _peek(slot: list[Item]) -> Item | None:
     try:
         return slot[0]
     except IndexError:
         return None
 
 
-def _pop(slot: list[_Item]) -> _Item | None:
+def _pop(slot: list[Item]) -> Item | None:
     try:
         return slot.pop()
     except IndexError:

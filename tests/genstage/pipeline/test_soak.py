@@ -199,7 +199,7 @@ def living():
     gc.collect()
     classes = (type(found) for found in gc.get_objects())
     names = (found.__qualname__ for found in classes if found.__module__.startswith("genstage."))
-    return Counter(name for name in names if name != "_Runner")
+    return Counter(name for name in names if name != "Runner")
 
 
 def more_than(before):

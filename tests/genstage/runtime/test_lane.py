@@ -357,6 +357,122 @@ def test_a_turn_that_never_ends_does_not_keep_the_lane_from_closing(gate):
     end(lane)
 
 
+def given_way(lane, gate):
+    """A turn that has given way and waits for the gate; gives its actor and what it has handled since."""
+    inside, heard = threading.Event(), []
+
+    def handle(message):
+        if message is None:
+            give_way()
+            inside.set()
+            gate.wait(DEADLINE_S)
+        heard.append(message)
+
+    actor = Actor(handle)
+    put(lane, actor)
+    assert inside.wait(DEADLINE_S)
+    return actor, heard
+
+
+def test_close_waits_for_turns_that_have_lost_the_baton_and_for_what_waits_for_them(gate):
+    lane = shared_lane("lane")
+    turns = [given_way(lane, gate) for _ in range(3)]
+    for number in range(10):
+        for actor, _ in turns:
+            put(lane, actor, number)
+    lane.close()
+    lane.join(0.01, stuck_s=0)
+    assert [heard for _, heard in turns] == [[]] * 3
+    gate.set()
+    end(lane)
+
+    assert [heard for _, heard in turns] == [[None, *range(10)]] * 3
+
+
+@pytest.mark.parametrize("closed_before", [False, True])
+def test_close_does_not_wait_for_turns_that_were_abandoned(gate, closed_before):
+    lane, recorder = shared_lane("lane"), Recorder()
+    actor, heard = given_way(lane, gate)
+    put(lane, actor, "too late")
+    put(lane, recorder, "in time")
+    if closed_before:
+        lane.close()
+    lane.abandon(actor)
+    lane.abandon(actor)
+    if not closed_before:
+        lane.close()
+    lane.join(DEADLINE_S, stuck_s=0.01)
+
+    assert lane._closed
+    assert recorder.turns == ["in time"]
+    gate.set()
+    end(lane)
+    assert heard == [None]
+
+
+def asleep(lane):
+    """Wait until the lane sleeps."""
+    pause = threading.Event()
+    for _ in range(20_000):
+        if lane.sleeping:
+            return True
+        pause.wait(0.001)
+    return False
+
+
+def test_the_end_of_a_turn_that_had_lost_the_baton_wakes_a_lane_that_sleeps(shared, gate):
+    actor, heard = given_way(shared, gate)
+    last = threading.Event()
+    put(shared, actor, 1)
+    actor.handle = lambda message: (heard.append(message), last.set())
+    assert asleep(shared)
+    gate.set()
+
+    assert last.wait(DEADLINE_S)  # though nobody puts anything
+    assert heard == [None, 1]
+
+
+class Meddling:
+    """A lock that puts a pair just before its holder of the baton goes to sleep: the put saw it awake."""
+
+    def __init__(self, lane, pair):
+        self.lane, self.lock, self.pair = lane, lane._lock, pair
+
+    def __enter__(self):
+        pair, self.pair = self.pair, None
+        if pair is not None:
+            self.lane.append(pair)
+        return self.lock.__enter__()
+
+    def __exit__(self, *error):
+        return self.lock.__exit__(*error)
+
+
+def test_a_put_that_meets_a_lane_on_its_way_to_sleep_is_seen(shared):
+    done = threading.Event()
+    assert asleep(shared)
+
+    def meddle(_):
+        shared._lock = Meddling(shared, (Actor(lambda _: done.set()), None))
+
+    put(shared, Actor(meddle))
+    assert done.wait(DEADLINE_S)
+
+
+def test_an_actor_that_was_abandoned_and_comes_back_is_one_like_any_other(gate):
+    lane = shared_lane("lane")
+    actor, heard = given_way(lane, gate)
+    lane.abandon(actor)
+    put(lane, actor, 1)
+    gate.set()
+    while actor.backlog is not None:
+        handled(lane)
+    end(lane)
+
+    assert heard == [None, 1]
+    assert (lane._busy, lane._abandoned) == (0, set())
+
+
 # -- rest ---------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import pytest
 from genstage import CallTimeoutError, Consumer, OptionError, Producer, Runtime, Shutdown, StartError
 from genstage._core.reasons import BadReturn, Crash
 from genstage._core.results import Reply, Stop
+from genstage._runtime.shared_lane import SharedLane
 
 DEADLINE_S = 20.0
 
@@ -167,13 +168,16 @@ def test_a_start_that_takes_too_long_is_given_up(runtime, doer, gate, caplog):
     assert stage.terminated == []
 
 
-def test_a_stage_killed_before_its_first_turn_is_a_start_that_failed(runtime, doer, start, stuck, gate):
+def test_a_stage_killed_before_its_first_turn_is_a_start_that_failed(
+    runtime, start, stuck, gate, monkeypatch
+):
+    monkeypatch.setattr(SharedLane, "steal", lambda *_: None)  # or its turn would come
     stuck(start()[0])
     failures = []
 
     def wait_for_start():
         try:
-            runtime.start(doer, name="late")
+            start(name="late")
         except StartError as error:
             failures.append(str(error))
 

@@ -18,7 +18,7 @@ DEADLINE_S = 20.0
 ACTORS = 4
 MESSAGES = 100_000
 FEEDERS = 2
-BURST = 250  # messages a feeder sends to each actor before it waits for an answer of each
+BURST = 50  # messages a feeder sends to each actor before it waits for an answer of each
 INTERVAL_S = 0.000_5
 LIMITS_S = [INTERVAL_S * tenths / 10 for tenths in range(8, 24)]
 """How long a turn takes that ends when the monitor is about to take the lane: it was seen once or twice."""
