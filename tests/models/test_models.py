@@ -7,7 +7,7 @@ from tests.models.machine import flat, machine, trees
 SETTINGS = settings(stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
 
 Demand = machine(flat("demand"))
-Broadcast = machine(flat("broadcast"))
+Broadcast = machine(flat("broadcast", least=2))
 Partition = machine(flat("partition", "dropping", "replacing"))
 Tree = machine(trees())
 
