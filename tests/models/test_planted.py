@@ -61,7 +61,7 @@ def wrong_order_in_the_buffer(monkeypatch):
 
 def double_delivery(monkeypatch):
     """The last event taken from the buffer stays there too, once."""
-    take = Buffer.take
+    take, init = Buffer.take, Buffer.__init__
     doubled = []
 
     def twice(self, count):
@@ -71,7 +71,12 @@ def double_delivery(monkeypatch):
             self.put_back(taken.events[-1:], ())
         return taken
 
+    def begin(self, *options):
+        doubled.clear()
+        init(self, *options)
+
     monkeypatch.setattr(Buffer, "take", twice)
+    monkeypatch.setattr(Buffer, "__init__", begin)
 
 
 def demand_not_returned_on_a_crash(monkeypatch):
