@@ -1,6 +1,7 @@
 """Runtimes at the end of the interpreter, in a child of a fork, and at rest."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -115,6 +116,7 @@ def in_fork(function):
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
+        signal.alarm(int(DEADLINE_S))  # a child that hangs would outlive its test
         try:
             text = function()
         except BaseException as error:  # noqa: BLE001 - told to the parent

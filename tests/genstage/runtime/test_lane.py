@@ -5,7 +5,7 @@ import weakref
 import pytest
 
 from genstage._runtime.lane import ThreadLane, current_resident, give_way
-from genstage._runtime.shared_lane import SharedLane, shared_lane
+from genstage._runtime.shared_lane import SharedLane, _LockedLane, shared_lane
 
 DEADLINE_S = 20.0
 
@@ -64,17 +64,17 @@ def handled(lane):
     assert done.wait(DEADLINE_S)
 
 
-@pytest.fixture(params=[ThreadLane, shared_lane])
+@pytest.fixture(params=[ThreadLane, SharedLane, _LockedLane])
 def lane(request):
     made = request.param("lane")
     yield made
     end(made)
 
 
-@pytest.fixture
-def shared():
+@pytest.fixture(params=[SharedLane, _LockedLane])
+def shared(request):
     """A shared lane whose monitor looks no more."""
-    made = shared_lane("lane")
+    made = request.param("lane")
     made._monitor.park()
     yield made
     end(made)
