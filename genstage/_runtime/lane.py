@@ -27,7 +27,8 @@ holding of the baton, with at most one token in it, which is the pair in turn.
 7. So an actor has at most one turn at a time, its messages keep their order, and a take-over that was not
    needed does no harm.
 8. When no spare is left and no thread may or can be started, the baton is *vacant*: the next runner that gets
-   to rule 5 takes it. The log is told once.
+   to rule 5 takes it, or a new one when an actor in such a turn is killed, since threads stuck there do not
+   count. The log is told once.
 9. Whoever puts a pair appends it and then looks whether the lane sleeps; the holder of the baton, finding the
    queue empty, says that it sleeps and then looks at the queue again. One of the two sees the other. Waking
    is decided under the lane's lock, and so is every hand-over; while messages flow nobody takes it.

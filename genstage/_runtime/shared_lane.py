@@ -17,9 +17,6 @@ from genstage._runtime.runner import Runner
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from genstage._runtime.lane import Resident
     from genstage._runtime.runner import Item
 
@@ -60,8 +57,6 @@ class SharedLane:
         steals: How often the baton was taken from a turn that took long.
     """
 
-    _new_lock: Callable[[], AbstractContextManager[object]] = staticmethod(threading.Lock)
-
     def __init__(self, name: str, *, max_runners: int = _MAX_RUNNERS) -> None:
         self.name = name
         self._queue: deque[Item] = deque()
@@ -69,7 +64,8 @@ class SharedLane:
         self.sleeping = False
         self.steals = 0
         self._max_runners = max_runners
-        self._lock = self._new_lock()
+        # One that its holder can take again: garbage collection may find an object there that sends a message.
+        self._lock = threading.RLock()
         self._wakeup = threading.Lock()  # held; released to wake the holder of the baton
         self._wakeup.acquire()
         self._made = 0
@@ -92,7 +88,8 @@ class SharedLane:
         with self._lock:
             if self.sleeping:
                 self.sleeping = False
-                self._wakeup.release()
+                if self._wakeup.locked():  # else the holder has not looked yet: once is enough
+                    self._wakeup.release()
                 self._monitor.unpark()
 
     def thread_of(self, resident: Resident) -> int | None:
@@ -110,11 +107,16 @@ class SharedLane:
         item = _peek(runner.slot)
         if item is not None and item[0] is resident:
             self._take_over(runner)
+        started = None
         with self._lock:
             if resident.backlog is not None and resident not in self._abandoned:
                 self._abandoned.add(resident)
                 self._busy -= 1
                 self._go_on_ending()
+            if self._vacant and self._may_grow():
+                self._vacant = False
+                started = self._grow()
+        self._start(started)
         if self.sleeping and self._queue:
             self.wake()
 
@@ -281,13 +283,21 @@ class SharedLane:
             self._holder = self._spares.pop()
             self._holder.slot = []
             self._holder.go.release()
-        elif len(self._runners) < self._max_runners:
-            self._holder = self._new_runner()
-            self._holder.go.release()
-            return self._holder
+        elif self._may_grow():
+            return self._grow()
         else:
             self._vacant = True
         return None
+
+    def _may_grow(self) -> bool:
+        """Whether one more thread may be started; those that are stuck in a killed stage do not count."""
+        return len(self._runners) - len(self._abandoned) < self._max_runners
+
+    def _grow(self) -> Runner:
+        """Give the baton to a new runner, whose thread has to be started."""
+        self._holder = self._new_runner()
+        self._holder.go.release()
+        return self._holder
 
     def _new_runner(self) -> Runner:
         self._made += 1
@@ -337,7 +347,6 @@ class SharedLane:
 class _LockedLane(SharedLane):
     """The shared lane on a Python without a GIL: whoever looks whether it sleeps takes the lock (rule 9)."""
 
-    _new_lock = staticmethod(threading.RLock)
     _asleep = False
 
     @property

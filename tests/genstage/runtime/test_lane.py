@@ -1,6 +1,7 @@
 import logging
 import threading
 import weakref
+from collections import deque
 
 import pytest
 
@@ -315,6 +316,55 @@ def test_at_the_bound_the_lane_waits_for_a_turn_to_end_and_the_log_is_told_once(
         "all threads of a lane are in turns that block",
     )
     assert (record.lane, record.threads) == ("lane", 3)
+
+
+def test_at_the_bound_a_kill_makes_room_for_another_thread(gate, caplog):
+    lane, recorder = SharedLane("lane", max_runners=2), Recorder()
+    inside = threading.Semaphore(0)
+
+    def wait(_):
+        give_way()
+        inside.release()
+        gate.wait(DEADLINE_S)
+
+    stuck = [Actor(wait), Actor(wait)]
+    for actor in stuck:
+        put(lane, actor)
+        assert inside.acquire(timeout=DEADLINE_S)
+    put(lane, recorder, "waits")
+    lane.abandon(stuck[0])
+    handled(lane)
+    assert recorder.turns == ["waits"]
+    assert len(lane._runners) == 3
+    assert len(caplog.records) == 1
+    gate.set()
+    end(lane)
+
+
+def test_a_message_sent_by_the_garbage_collector_under_the_lock_wakes_the_lane(monkeypatch):
+    recorder, sent = Recorder(), threading.Event()
+
+    class Collected(deque):
+        """Lets an object be found while the lane falls asleep; its finalizer sends a message."""
+
+        def __bool__(self):
+            if not len(self) and not sent.is_set():
+                sent.set()
+                put(lane, recorder, "from a finalizer")
+            return len(self) > 0
+
+    monkeypatch.setattr("genstage._runtime.shared_lane.deque", Collected)
+    sent.set()
+    lane = SharedLane("lane")
+    for number in range(3):
+        sent.clear()
+        put(lane, recorder, number)
+        assert sent.wait(DEADLINE_S)
+        handled(lane)
+    end(lane)
+
+    assert [turn for turn in recorder.turns if turn != "from a finalizer"] == [0, 1, 2]
+    assert recorder.turns.count("from a finalizer") == 3
 
 
 def test_when_no_thread_can_be_started_the_lane_waits_for_a_turn_to_end(gate, monkeypatch, caplog):
