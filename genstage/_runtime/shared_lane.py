@@ -64,7 +64,7 @@ class SharedLane:
         self.sleeping = False
         self.steals = 0
         self._max_runners = max_runners
-        # One that its holder can take again: garbage collection may find an object there that sends a message.
+        # One that its holder can take again: the garbage collector may find an object that sends a message.
         self._lock = threading.RLock()
         self._wakeup = threading.Lock()  # held; released to wake the holder of the baton
         self._wakeup.acquire()
