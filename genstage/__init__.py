@@ -1,7 +1,7 @@
 """Elixir's GenStage for Python, on pykka actors: demand-driven stages under supervision."""
 
 from genstage._core.messages import Down
-from genstage._core.reasons import Crash, Killed, Named, NoProc, Normal, Shutdown
+from genstage._core.reasons import Crash, Killed, Named, NoProc, Normal, Reason, Shutdown
 from genstage._core.results import Finish, Reply, Stop, Unanswered
 from genstage._core.subscription import Cancellation, Subscription
 from genstage._runtime.watch import Exited
@@ -60,6 +60,7 @@ __all__ = [
     "ProducerConsumer",
     "ProducerConsumerRef",
     "ProducerRef",
+    "Reason",
     "Reply",
     "Run",
     "Runtime",

@@ -20,7 +20,9 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def get_logger(name: str, **fields: Any) -> Logger:
-    """A logger whose records carry ``fields`` as attributes.
+    """A logger whose records carry ``fields`` as attributes, and show them in their message.
+
+    A record's attribute ``event`` is the message without them.
 
     Args:
         name: Name of the standard logger: that of the module.
@@ -37,7 +39,7 @@ def get_logger(name: str, **fields: Any) -> Logger:
             structlog.stdlib.filter_by_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
             _rename_reserved,
-            structlog.stdlib.render_to_log_kwargs,
+            _render,
         ],
         context_class=dict,
     )
@@ -46,6 +48,7 @@ def get_logger(name: str, **fields: Any) -> Logger:
 
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message"}
 _PASSED_ON = frozenset({"exc_info", "stack_info"})  # by render_to_log_kwargs, as what they are
+_UNSHOWN = _PASSED_ON | {"event", "stacklevel"}
 
 
 def _rename_reserved(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -53,3 +56,13 @@ def _rename_reserved(_logger: Any, _method: str, event: MutableMapping[str, Any]
     for key in (event.keys() & _RESERVED) - _PASSED_ON:
         event[f"{key}_"] = event.pop(key)
     return event
+
+
+def _render(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Tell the fields in the message too: the usual formats show nothing else of a record."""
+    said = event["event"]
+    shown = ", ".join(f"{key}={value}" for key, value in event.items() if key not in _UNSHOWN)
+    text = f"{said} ({shown})" if shown else said
+    rendered = structlog.stdlib.render_to_log_kwargs(logger, method, {**event, "event": text})
+    rendered["extra"]["event"] = said
+    return rendered

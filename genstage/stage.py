@@ -7,9 +7,8 @@ call like any other. All callbacks of a stage run one after the other, never two
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import cached_property
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from genstage._core.checks import check_reason, check_seconds
 from genstage._core.messages import Cast, Info, Message, Stop
@@ -56,14 +55,19 @@ _CALLBACKS = (
 class StageContext:
     """What a running stage can do besides returning events; its attribute ``stage``."""
 
+    __slots__ = ("_log", "_port", "name")  # a slip such as ``stage.trap_exits = True`` is an error
+
     def __init__(self, port: Driver, name: str) -> None:
         self._port = port
+        self._log: Logger | None = None
         self.name = name
 
-    @cached_property
+    @property
     def log(self) -> Logger:
         """A logger whose records carry the stage's name."""
-        return get_logger("genstage.stage.user", stage=self.name)
+        if self._log is None:
+            self._log = get_logger("genstage.stage.user", stage=self.name)
+        return self._log
 
     def send(self, message: Any) -> None:
         """Send a message to the stage itself: it comes to ``handle_info`` behind those already waiting."""
@@ -183,6 +187,18 @@ class StageContext:
         self._port.send(self._port.me, Stop(check_reason(reason)))
 
 
+class _NotRunning:
+    """In place of a context, until the stage runs."""
+
+    def __get__(self, stage: object | None, kind: type) -> Self:
+        if stage is None:
+            return self
+        raise AttributeError(
+            f"this {kind.__name__} has no attribute 'stage': a stage has it while it runs, from init on, "
+            "not in its constructor and not in a test without a runtime"
+        )
+
+
 class Stage:
     """What the three kinds of stage have in common.
 
@@ -190,7 +206,10 @@ class Stage:
         stage: The context, once the stage is running.
     """
 
-    stage: StageContext
+    if TYPE_CHECKING:
+        stage: StageContext
+    else:
+        stage = _NotRunning()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -236,7 +255,7 @@ class Stage:
         self,
         cancellation: Cancellation,  # noqa: ARG002 - for overriding
         subscription: Subscription,  # noqa: ARG002
-    ) -> Sequence[Any] | StopResult | None:
+    ) -> Sequence[Any] | Finish[Any] | StopResult | None:
         """A subscription has ended: by a cancel, with its stage, or with the data."""
         return None
 
@@ -248,7 +267,7 @@ class Stage:
         """
         raise NotImplementedError(f"{type(self).__name__} has no handle_call, asked for {request!r}")
 
-    def handle_cast(self, request: Any) -> Sequence[Any] | StopResult | None:
+    def handle_cast(self, request: Any) -> Sequence[Any] | Finish[Any] | StopResult | None:
         """Take a request that wants no answer; returns events to emit."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_cast, told {request!r}")
 
@@ -276,6 +295,9 @@ class _Producing(Stage, Generic[Out]):
 
 class Producer(_Producing[Out]):
     """A stage that makes events when they are asked for.
+
+    While it runs, ``self.stage`` is its :class:`~genstage.stage.StageContext`: its name and logger, timers,
+    messages to itself, delayed replies, watches and links.
 
     Example:
         >>> from genstage import Finish
@@ -307,19 +329,27 @@ class Producer(_Producing[Out]):
 class Consumer(Stage, Generic[In]):
     """A stage that takes events.
 
+    While it runs, ``self.stage`` is its :class:`~genstage.stage.StageContext`, as of a producer.
+
     Source:
         GenStage's consumer.
     """
 
     _kind: ClassVar[Kind] = "consumer"
 
-    def handle_events(self, events: Sequence[In], origin: Subscription) -> None:
-        """Take events: at most ``max_demand - min_demand`` of one subscription."""
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> StopResult | None:
+        """Take events: at most ``max_demand - min_demand`` of one subscription.
+
+        Returns:
+            Nothing; or ``Stop(reason)`` to end the stage.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no handle_events")
 
 
 class ProducerConsumer(_Producing[Out], Generic[In, Out]):
     """A stage that takes events and emits others.
+
+    While it runs, ``self.stage`` is its :class:`~genstage.stage.StageContext`, as of a producer.
 
     Source:
         GenStage's producer-consumer.

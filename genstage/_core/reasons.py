@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,9 +71,11 @@ class Crash(Reason):
 
     Args:
         exception: What it raised, with its traceback.
+        stage: Name of the stage whose callback it was: stages that end with it have the same reason.
     """
 
     exception: BaseException
+    stage: str | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         text = shown(self.exception)
@@ -93,7 +95,15 @@ class NoProc(Reason):
     """The other side was not alive to begin with."""
 
     def __str__(self) -> str:
-        return "not alive"
+        return "no such stage, or it had ended"
+
+
+_RIGHT = {
+    "init": "a dictionary of options, Stop(reason) or None",
+    "handle_subscribe": '"automatic", "manual", Stop(reason) or None',
+    "handle_call": "Reply(value), Unanswered() or Stop(reason)",
+    "Stop": "an exit reason, such as Shutdown('enough') or Named('done')",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +113,16 @@ class BadReturn(Reason):
     Args:
         callback: Its name.
         value: What it returned.
+        stage: Name of the stage, as in :class:`Crash`.
     """
 
     callback: str
     value: object
+    stage: str | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.callback} returned {shown(self.value, repr)}"
+        right = _RIGHT.get(self.callback, "a list or other sequence of events, or None")
+        return f"{self.callback} returned {shown(self.value, repr)}, must return {right}"
 
 
 @dataclass(frozen=True, slots=True)

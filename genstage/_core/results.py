@@ -52,11 +52,11 @@ class Reply:
 
     Args:
         value: The answer.
-        events: Events to emit.
+        events: Events to emit, or ``Finish(events)``.
     """
 
     value: Any
-    events: Sequence[Any] = ()
+    events: Sequence[Any] | Finish[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)

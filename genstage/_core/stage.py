@@ -12,6 +12,7 @@ Rules that make it sound:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from genstage._core import messages as m
@@ -21,7 +22,7 @@ from genstage._core.messages import Ask, Events
 from genstage._core.options import stage_options
 from genstage._core.pending import Pending, PendingEnd, PendingInfo
 from genstage._core.producing import Producing
-from genstage._core.reasons import BadReturn, Crash, Normal
+from genstage._core.reasons import BadReturn, Crash, Normal, Reason
 from genstage._core.results import Exit, Reply, Stop, Unanswered, checked_events
 from genstage._core.subscription import Cancellation
 from genstage.errors import NotAConsumerError, OptionError
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from genstage._core.consuming import Upstream
     from genstage._core.port import Port
-    from genstage._core.reasons import Reason
 
 __all__ = ["Kind", "StageCore"]
 
@@ -340,11 +340,17 @@ class StageCore:
             self._drained_sent = True
             self.port.send(self.port.me, m.Drained())
 
-    def _end(self, reason: Reason) -> None:
+    def _end(self, reason: Any) -> None:
+        if not isinstance(reason, Reason):  # from a callback's Stop
+            reason = BadReturn("Stop", reason)
+        if isinstance(reason, Crash | BadReturn) and reason.stage is None:
+            reason = replace(reason, stage=self.name)
+            if isinstance(reason, BadReturn):  # an exception is logged with its traceback, by the runtime
+                self.port.report("bad_return", problem=str(reason))
         try:
             self.stage.terminate(reason)
         except BaseException as error:  # noqa: BLE001 - a failing terminate is the reason that counts
-            reason = Crash(error)
+            reason = Crash(error, self.name)
         self.port.stop(reason)
 
     _HANDLERS: ClassVar[dict[type, Callable[[StageCore, Any], None]]] = {

@@ -147,13 +147,15 @@ class StageRef:
 
         Raises:
             CallTimeoutError: It has not ended in time.
-            PipelineError: It did not end normally; ``__cause__`` is its own exception, if there was one.
+            PipelineError: It did not end normally; ``__cause__`` is the exception, if there was one, and
+                ``failures`` names the stage that raised it: this one, or one that it ended with.
             RuntimeError: The caller is the stage itself.
         """
         reason = self._wait_end(timeout_s)
         if not isinstance(reason, (Normal, Shutdown)):
             exception = getattr(reason, "exception", None)
-            raise PipelineError(self.name, (StageFailure(self.name, reason, exception),)) from exception
+            failed = getattr(reason, "stage", None) or self.name  # perhaps another one, whose end was its too
+            raise PipelineError(self.name, (StageFailure(failed, reason, exception),)) from exception
 
     def on_end(self, function: Callable[[Reason], object]) -> Callable[[], None]:
         """Have a function called with the reason when the stage ends, or at once if it has.
@@ -195,7 +197,8 @@ class StageRef:
     def _refuse_self(self) -> None:
         if self._actor.in_turn:
             raise RuntimeError(
-                f"stage {self.name!r} cannot wait for itself: use cast or send, or stop by self.stage.stop"
+                f"stage {self.name!r} cannot wait for itself: use cast, send or async_subscribe, "
+                "or stop by self.stage.stop"
             )
 
     def _counts(self) -> str:

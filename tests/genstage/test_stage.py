@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genstage import Consumer, Finish, Producer, ProducerConsumer, Runtime
+from genstage import Consumer, Finish, Producer, ProducerConsumer, Runtime, StartError
 from genstage._core.results import Reply
 
 PUBLIC = {
@@ -28,7 +28,7 @@ CALLBACKS = {
 def test_the_names_a_base_class_takes_are_few(base):
     names = {name for name in dir(base) if not name.startswith("_")}
 
-    assert names == CALLBACKS | PUBLIC[base]  # and the attribute "stage", once it runs
+    assert names == CALLBACKS | PUBLIC[base] | {"stage"}
 
 
 def test_a_stage_is_a_plain_object():
@@ -42,6 +42,26 @@ def test_a_stage_is_a_plain_object():
 
     assert Counter().handle_demand(2) == Finish(range(2))
     assert vars(Counter()) == {"next": 0}
+
+
+@pytest.mark.parametrize("base", PUBLIC)
+def test_a_stage_that_does_not_run_says_so_when_its_context_is_used(base):
+    with pytest.raises(
+        AttributeError, match=f"this {base.__name__} has no attribute 'stage': .* from init on"
+    ):
+        base().stage  # noqa: B018 - it is the look-up that raises
+
+
+def test_the_context_takes_no_other_attributes(expected_errors):
+    """``trap_exits`` is a method."""
+
+    class Slip(Consumer):
+        def init(self):
+            self.stage.trap_exits = True
+
+    with Runtime() as runtime, pytest.raises(StartError, match="trap_exits"):
+        runtime.start(Slip)
+    assert [record.event for record in expected_errors] == ["stage failed"]
 
 
 async def plain(*_arguments):
@@ -102,7 +122,7 @@ def test_the_context_of_a_running_stage(caplog):
 TYPED = """
 from collections.abc import Sequence
 
-from genstage import Consumer, Finish, Producer, ProducerConsumer, Runtime, Subscription
+from genstage import Consumer, Finish, Producer, ProducerConsumer, Reason, Reply, Runtime, Stop, Subscription
 
 
 class Numbers(Producer[int]):
@@ -123,6 +143,22 @@ class Prints(Consumer[str]):
 class Anything(Consumer[object]):
     def handle_events(self, events: Sequence[object], origin: Subscription) -> None:
         print(*events)
+
+
+class Once(Consumer[str]):
+    def handle_events(self, events: Sequence[str], origin: Subscription) -> Stop | None:
+        return Stop() if "end" in events else None
+
+    def terminate(self, reason: Reason) -> None:
+        print(reason)
+
+
+class Fed(Producer[int]):
+    def handle_cast(self, request: int | None) -> Sequence[int] | Finish[int]:
+        return Finish() if request is None else [request]
+
+    def handle_call(self, request: object, reply_to: object) -> Reply:
+        return Reply("closed", Finish())
 
 
 class Waits(Consumer[str]):

@@ -88,7 +88,8 @@ def test_an_unknown_name_leaves_a_temporary_subscriber_alone(bench):
 def test_an_illegal_mode_or_a_stop_ends_the_consumer(bench, mode, reason):
     consumer = bench("consumer", modes={"producer": mode})
     effects = consumer.subscribe_to("p1")
-    assert [effect[0] for effect in effects] == ["subscribe", "handle_subscribe", "terminate", "stop"]
+    said = ["report"] if isinstance(reason, BadReturn) else []
+    assert [effect[0] for effect in effects] == ["subscribe", "handle_subscribe", *said, "terminate", "stop"]
     assert effects[-1] == ("stop", reason)
     assert consumer.port.replies == []
 
@@ -295,10 +296,17 @@ def test_subscriptions_compare_by_their_tags(bench):
         (Shutdown(), "shutdown"),
         (Shutdown("tonight"), "shutdown: tonight"),
         (Killed(), "killed"),
-        (NoProc(), "not alive"),
+        (NoProc(), "no such stage, or it had ended"),
         (Crash(ValueError("bad")), "ValueError: bad"),
         (Crash(ValueError()), "ValueError"),
-        (BadReturn("handle_demand", 3), "handle_demand returned 3"),
+        (
+            BadReturn("handle_demand", 3),
+            "handle_demand returned 3, must return a list or other sequence of events, or None",
+        ),
+        (
+            BadReturn("handle_call", 3),
+            "handle_call returned 3, must return Reply(value), Unanswered() or Stop(reason)",
+        ),
         (OOPS, "oops"),
         (AlreadySubscribed(), "already subscribed"),
         (UnknownSubscription(), "unknown subscription"),

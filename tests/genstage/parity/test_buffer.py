@@ -30,7 +30,7 @@ def warnings(caplog):
         return [
             (record.levelname, record.stage, record.count)
             for record in caplog.records
-            if record.getMessage() == "discarded"
+            if record.event == "discarded"
         ]
 
     return warnings

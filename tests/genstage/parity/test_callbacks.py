@@ -145,7 +145,7 @@ def test_a_consumer_cannot_emit(stages, expected_errors):
     ref.cast(["c"])
     stages.settle()
 
-    assert [(record.getMessage(), record.stage) for record in expected_errors] == [
+    assert [(record.event, record.stage) for record in expected_errors] == [
         ("consumer cannot emit", "consumer")
     ] * 2
     assert ref.alive

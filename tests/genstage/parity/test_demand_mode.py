@@ -132,7 +132,7 @@ def test_a_producer_consumer_only_forwards(stages, expected_errors):
     middle.set_demand("accumulate")
 
     assert middle.demand() == "forward"
-    assert [record.getMessage() for record in expected_errors] == ["demand mode not supported"]
+    assert [record.event for record in expected_errors] == ["demand mode not supported"]
 
 
 def test_there_are_two_modes(stages):

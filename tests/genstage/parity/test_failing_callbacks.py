@@ -112,6 +112,7 @@ BAD = ["text", b"bytes", {"a": 1}, {1}, 42, iter([1])]
 
 @pytest.mark.parametrize("value", BAD, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize(("kind", "callback"), PLACES)
+@pytest.mark.usefixtures("expected_errors")
 def test_what_is_no_sequence_of_events_is_refused(stages, provoke, kind, callback, value):
     ref = provoke(kind, callback, lambda: value)
     assert stages.ended(ref) == BadReturn(callback, value)
@@ -120,10 +121,11 @@ def test_what_is_no_sequence_of_events_is_refused(stages, provoke, kind, callbac
 
 @pytest.mark.parametrize("value", BAD, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("wrap", [lambda value: Reply(1, value), Unanswered, Finish])
-def test_nor_is_it_inside_of_a_reply_or_an_end(stages, provoke, wrap, value):
+def test_nor_is_it_inside_of_a_reply_or_an_end(stages, expected_errors, provoke, wrap, value):
     callback = "handle_info" if wrap is Finish else "handle_call"
     ref = provoke("producer", callback, lambda: wrap(value))
     assert stages.ended(ref) == BadReturn(callback, value)
+    assert [record.event for record in expected_errors] == ["bad return"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_a_minimal_stage_can_be_told_anything_subscribed_cancelled_and_stopped(s
     subscription.cancel()
     ref.sync_info("more junk")
     ref.stop()
-    assert [record.getMessage() for record in caplog.records] == ["unexpected message"] * 2
+    assert [record.event for record in caplog.records] == ["unexpected message"] * 2
 
 
 # -- while subscribing and cancelling -----------------------------------------------------------------
@@ -318,4 +320,4 @@ def test_a_consumer_is_a_dead_end_for_who_subscribes_to_its_name(stages, expecte
     stages.settle()
     assert stages.of("consumer", "subscribed") == [("producer", subscription)]
     assert (target.alive, ref.alive) == (True, True)
-    assert {record.getMessage() for record in expected_errors} == {"wrong kind message"}
+    assert {record.event for record in expected_errors} == {"wrong kind message"}

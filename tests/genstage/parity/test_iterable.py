@@ -290,7 +290,7 @@ def test_a_message_that_it_does_not_know_is_logged(stages, source, caplog):
     ref.send("junk")
     stages.settle()
     assert ref.demand() == "forward"
-    assert [record.getMessage() for record in caplog.records] == ["unexpected message"]
+    assert [record.event for record in caplog.records] == ["unexpected message"]
 
 
 def test_it_ends_with_whom_it_is_linked_to(stages, source):

@@ -41,7 +41,7 @@ def test_a_wrong_option_is_only_logged_when_nobody_waits(stages, expected_errors
     stages.settle()
 
     assert (ref.alive, stages.story.told) == (True, [])
-    assert [record.getMessage() for record in expected_errors] == ["invalid subscription option"]
+    assert [record.event for record in expected_errors] == ["invalid subscription option"]
 
 
 def test_a_wrong_target_is_refused_at_once(stages):
@@ -68,7 +68,7 @@ def test_a_producer_cannot_subscribe(stages, expected_errors):
     with pytest.raises(NotAConsumerError):  # its reference has no subscribe at all
         source._request(lambda answer: SubscribeTo(other._actor, {}, answer), None)
     assert source.alive
-    assert [record.getMessage() for record in expected_errors] == ["not a consumer"]
+    assert [record.event for record in expected_errors] == ["not a consumer"]
 
 
 def test_callbacks_see_the_options_that_were_given_and_no_others(stages):
@@ -226,7 +226,7 @@ def test_an_ask_by_hand_on_an_automatic_subscription_is_more_demand(stages, expe
 
     assert stages.of("producer", "demand") == [2, 3, 2]
     assert stages.of("consumer", "events") == [["a", "b"], ["c", "d"], ["e"]]
-    assert [record.getMessage() for record in expected_errors] == ["excess events"] * 2
+    assert [record.event for record in expected_errors] == ["excess events"] * 2
 
 
 @pytest.mark.parametrize("count", [-1, 1.0, True, "3", None])

@@ -87,7 +87,7 @@ def test_a_second_subscription_to_a_broadcast_is_refused(stages, expected_errors
         (_, _), (_, refused) = stages.of(name, "subscribed")
         assert stages.of(name, "cancelled") == [("cancel", AlreadySubscribed(), refused)]
         assert ("cancel", AlreadySubscribed(), refused) in stages.of("producer", "cancelled")
-    assert [record.getMessage() for record in expected_errors] == ["already registered"] * 2
+    assert [record.event for record in expected_errors] == ["already registered"] * 2
     stages.more(source, 500)
     stages.settle()
     assert stages.of("first", "events") == stages.of("second", "events") == [list(range(500))]

@@ -557,7 +557,7 @@ def test_more_than_was_asked_for_is_handed_out_and_logged(stages, source, stream
     assert next(events) == 0
     subscription_of(stages, "producer").ask(3)
     assert list(islice(events, 6)) == [1, 2, 3, 4, 5, 6]
-    assert {record.getMessage() for record in expected_errors} == {"excess events"}
+    assert {record.event for record in expected_errors} == {"excess events"}
 
 
 def test_events_of_no_subscription_are_answered_with_a_cancel(stages, source, stream):

@@ -46,7 +46,7 @@ def test_resubscribing_is_subscribing_where_there_was_nothing_before(stages, wai
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_source_cannot_be_asked_by_hand(stages, source):
+def test_a_source_cannot_be_asked_by_hand(stages, expected_errors, source):
     upstream, downstream = both(stages, source, "consumer")
     subscription = downstream.subscribe(upstream, modes={"consumer": "manual"}, cancel="temporary")
     bad = BadReturn("handle_subscribe", "manual")
@@ -54,10 +54,11 @@ def test_a_source_cannot_be_asked_by_hand(stages, source):
     assert stages.ended(upstream) == bad
     stages.expect("source", "subscribed", "consumer", subscription)
     stages.expect("subscriber", "cancelled", "down", bad, subscription)
+    assert [record.event for record in expected_errors] == ["bad return"]
 
 
 @pytest.mark.parametrize("subscriber", SUBSCRIBERS)
-def test_a_mode_that_is_none_ends_the_subscriber(stages, subscriber):
+def test_a_mode_that_is_none_ends_the_subscriber(stages, expected_errors, subscriber):
     upstream, downstream = both(stages, "producer", subscriber)
     bad = BadReturn("handle_subscribe", "unknown")
     with pytest.raises(DeadStageError) as caught:
@@ -66,6 +67,7 @@ def test_a_mode_that_is_none_ends_the_subscriber(stages, subscriber):
     assert caught.value.reason == stages.ended(downstream) == bad
     stages.settle()
     assert upstream.alive
+    assert [record.event for record in expected_errors] == ["bad return"]
 
 
 # -- manual demand ------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ def test_a_stage_does_not_start_when_it_cannot_subscribe_to_a_name(stages, expec
     assert caught.value.reason == NoProc()
     assert stages.story.told == []
     (record,) = expected_errors
-    assert (record.getMessage(), record.stage) == ("subscribe target not alive", "consumer")
+    assert (record.event, record.stage) == ("subscribe target not alive", "consumer")
     assert "unknown" in record.target
 
 

@@ -181,12 +181,13 @@ def test_stop_with_a_reply_answers_and_without_fails_the_caller(start):
     assert caught.value.reason == Named("done")
 
 
-def test_a_request_answered_with_nonsense_ends_the_stage(start):
+def test_a_request_answered_with_nonsense_ends_the_stage(start, expected_errors):
     ref, _ = start()
     with pytest.raises(DeadStageError) as caught:
         ref.call(lambda *_: "no Reply", timeout_s=None)
 
     assert caught.value.reason == BadReturn("handle_call", "no Reply")
+    assert [record.event for record in expected_errors] == ["bad return"]
 
 
 @pytest.mark.parametrize("text", ["one", "two\nlines"])
@@ -223,7 +224,7 @@ def test_a_call_fails_at_once_when_the_stage_is_killed_while_it_is_stuck(runtime
         answer = in_thread(lambda: ref.call(echo(1), timeout_s=None))
     else:
         inside = threading.Event()
-        answer = in_thread(lambda: ref.call(lambda *_: inside.set() or gate.wait(), timeout_s=None))
+        answer = in_thread(lambda: ref.call(lambda *_: inside.set() or Reply(gate.wait()), timeout_s=None))
         assert inside.wait(DEADLINE_S)
     assert has_requests(ref, 1)
     runtime._engine.kill(ref._actor, Killed())

@@ -149,4 +149,4 @@ def test_differing_demands_are_warned_of(runtime, caplog):
             ref.subscribe(producer, max_demand=most).ask(most)
         producer.call("wait until the asks have come", timeout_s=DEADLINE_S)
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "demand above max" in record.getMessage()
+    assert "demand above max" in record.event

@@ -14,6 +14,7 @@ from genstage import (
     OptionError,
     PipelineError,
     Producer,
+    ProducerConsumer,
     Shutdown,
 )
 from genstage._core.messages import Down
@@ -42,7 +43,7 @@ def test_stop_with_a_reason(start):
     assert caught.value.reason == Shutdown("enough")
 
 
-def test_a_reason_that_is_none_is_refused(start):
+def test_a_reason_that_is_none_is_refused(start, expected_errors):
     ref, _ = start()
     with pytest.raises(OptionError, match=r"option 'reason': must be an exit reason, such as Shutdown"):
         ref.stop("enough")
@@ -55,6 +56,7 @@ def test_a_reason_that_is_none_is_refused(start):
     with pytest.raises(DeadStageError) as caught:
         ref.call(stop)
     assert caught.value.reason == BadReturn("Stop", "enough")
+    assert [record.event for record in expected_errors] == ["bad return"]
 
 
 def test_stop_comes_behind_the_messages_that_wait(start, stuck, gate):
@@ -108,6 +110,30 @@ def test_waiting_for_a_bad_end_raises_its_cause(start, expected_errors):
     (record,) = expected_errors
     assert (record.name, record.stage, record.exc_info[1]) == ("genstage.runtime", "bad", cause)
     assert cause.__notes__ == ["in stage 'bad'"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "logged"),
+    [
+        (lambda *_: 1 // 0, "stage failed"),
+        (lambda *_: 3, "bad return"),
+        (lambda *_: Stop("done"), "bad return"),
+    ],
+    ids=["raises", "returns", "stops"],
+)
+def test_waiting_names_the_stage_that_failed(runtime, expected_errors, bad, logged):
+    """Not the one that ended with it, two stages further down."""
+    producer = runtime.start(type("Bad", (Producer,), {"handle_demand": bad}), name="bad")
+    through = runtime.start(ProducerConsumer)
+    sink = runtime.start(Consumer)
+    sink.subscribe(through)
+    through.subscribe(producer)
+
+    with pytest.raises(PipelineError, match="stage 'bad' failed: ") as caught:
+        sink.wait(timeout_s=DEADLINE_S)
+    (failure,) = caught.value.failures
+    assert (failure.stage, failure.reason) == ("bad", producer.reason)
+    assert [(record.event, record.stage) for record in expected_errors] == [(logged, "bad")]
 
 
 def test_waiting_has_a_deadline(start):
@@ -182,7 +208,7 @@ def test_a_killed_stage_is_dead_at_once_for_everybody(runtime, start, stuck, gat
     with pytest.raises(DeadStageError):
         ref.call(lambda *_: None, timeout_s=None)
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage(), record.stage) == (logging.WARNING, "stage killed", ref.name)
+    assert (record.levelno, record.event, record.stage) == (logging.WARNING, "stage killed", ref.name)
     assert "in wait\n    gate.wait()" in record.busy_at  # where it was
 
     gate.set()
@@ -344,7 +370,7 @@ def test_an_unexpected_message_is_a_warning(start, caplog):
 
     assert ref.call(lambda *_: Reply("alive")) == "alive"
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.WARNING, "unexpected message")
+    assert (record.levelno, record.event) == (logging.WARNING, "unexpected message")
     assert (record.stage, record.message_repr) == ("deaf", "{'any': 'thing'}")
 
 

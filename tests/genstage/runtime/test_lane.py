@@ -311,7 +311,7 @@ def test_at_the_bound_the_lane_waits_for_a_turn_to_end_and_the_log_is_told_once(
 
     assert recorder.turns == ["at last"]
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (
+    assert (record.levelno, record.event) == (
         logging.WARNING,
         "all threads of a lane are in turns that block",
     )

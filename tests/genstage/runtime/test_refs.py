@@ -207,7 +207,7 @@ def test_a_function_that_fails_spoils_nothing(start, expected_errors):
     ref.stop()
 
     assert heard.get(timeout=DEADLINE_S) == Normal()
-    assert [record.getMessage() for record in expected_errors] == ["a function told of the end failed"]
+    assert [record.event for record in expected_errors] == ["a function told of the end failed"]
 
 
 def test_an_asynchronous_program_waits_for_an_end(start):

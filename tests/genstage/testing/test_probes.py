@@ -255,7 +255,7 @@ def test_wrong_arguments_are_refused(expected_errors):
             simulation.downstream_of(consumer)
         with pytest.raises(OptionError, match="min_demand"):
             simulation.probe(Collector, max_demand=2, min_demand=2)
-        assert [record.getMessage() for record in expected_errors] == ["invalid subscription option"]
+        assert [record.event for record in expected_errors] == ["invalid subscription option"]
         downstream = simulation.downstream_of(producer)
         with pytest.raises(OptionError, match="count"):
             downstream.ask(0)

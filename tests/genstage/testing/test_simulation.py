@@ -308,7 +308,7 @@ def test_a_stage_cannot_wait_in_its_turn():
 
         first.cast(ask)
         simulation.run()
-        assert "cast or send" in told[0]
+        assert "cast, send or async_subscribe" in told[0]
 
 
 def test_stages_end_by_stop_crash_and_kill(expected_errors):

@@ -42,7 +42,7 @@ def last_line(stream):
 
 def events(caplog):
     return [
-        (record.getMessage(), record.records, record.seconds, getattr(record, "total", None))
+        (record.event, record.records, record.seconds, getattr(record, "total", None))
         for record in caplog.records
     ]
 
