@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
@@ -42,7 +44,8 @@ _numbers = count(1)
 class Runtime:
     """Brings stages to life. A context manager: leaving the block stops what still runs.
 
-    It installs no signal handlers and sets up no logging.
+    It installs no signal handlers and sets up no logging. One that is left open ends with the interpreter, and
+    with ``python -X dev`` a ``ResourceWarning`` tells of it.
 
     Args:
         name: Names its threads and log records.
@@ -65,6 +68,8 @@ class Runtime:
         self.name = name
         self._shutdown_s = check_seconds("shutdown_s", shutdown_s)
         self._engine = Engine(name)
+        self._process = os.getpid()
+        self._left_open = True
 
     @overload
     def start(
@@ -330,6 +335,16 @@ class Runtime:
             RuntimeError: It is called by one of the runtime's own stages, which it would wait for.
         """
         self._engine.close(self._shutdown_s)
+        self._left_open = False
+
+    def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
+        # The default outlives the module: this may be the end of the interpreter.
+        if getattr(self, "_left_open", False) and self._process == os.getpid():
+            warn(
+                f"runtime {self.name!r} was not closed: use it in a with block, or call close()",
+                ResourceWarning,
+                source=self,
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -49,6 +49,17 @@ def test_close_stops_what_runs_the_last_first_and_ends_all_threads(doer):
     assert repr(runtime) == "<Runtime 'mine' closed>"
 
 
+def test_a_runtime_that_is_forgotten_open_is_warned_of(doer):
+    runtime = Runtime(name="forgotten")
+    ref = runtime.start(doer)
+    engine = runtime._engine
+    with pytest.warns(ResourceWarning, match="runtime 'forgotten' was not closed: use it in a with block"):
+        del runtime
+
+    assert ref.alive
+    engine.close(DEADLINE_S)
+
+
 def test_closing_twice_and_by_two_at_once(doer):
     runtime = Runtime()
     runtime.start(doer)

@@ -227,3 +227,11 @@ def test_stages_stop_with_a_reason_when_the_interpreter_exits(doer):
     runtime._engine.exit(DEADLINE_S)
 
     assert stage.terminated == [Shutdown()]
+    runtime.close()
+
+
+def test_a_runtime_that_nobody_closed_is_told_of_when_asked_for():
+    assert run(PROGRAM).count("was not closed") == 0
+    asked = f"import warnings\nwarnings.simplefilter('always')\n{textwrap.dedent(PROGRAM)}"
+    assert run(asked).count("ResourceWarning: runtime 'left' was not closed: use it in a with block") == 1
+    assert run(f"{asked}\nruntime.close()").count("was not closed") == 0
