@@ -44,8 +44,8 @@ _numbers = count(1)
 class Runtime:
     """Brings stages to life. A context manager: leaving the block stops what still runs.
 
-    It installs no signal handlers and sets up no logging. One that is left open ends with the interpreter, and
-    with ``python -X dev`` a ``ResourceWarning`` tells of it.
+    It installs no signal handlers and sets up no logging. One that is left open ends with the interpreter;
+    with ``python -X dev``, a ``ResourceWarning`` tells of it.
 
     Args:
         name: Names its threads and log records.
