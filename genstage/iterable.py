@@ -26,7 +26,7 @@ Out = TypeVar("Out")
 
 OnCancel = Literal["continue", "stop"]
 
-_EXPECTED = "an iterable of events, or a function that makes one"
+_EXPECTED = "an iterable of events (no text or mapping), or a function that makes one"
 
 
 class IterableProducer(Producer[Out]):

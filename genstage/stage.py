@@ -109,7 +109,17 @@ class StageContext:
         self._port.send(self._port.me, Cast(request))
 
     def reply(self, to: Any, value: Any) -> None:
-        """Answer a call that was left unanswered; an exception as value is raised at the caller."""
+        """Answer a call that was left unanswered; an exception as value is raised at the caller.
+
+        Args:
+            to: The ``reply_to`` that ``handle_call`` was given.
+            value: The answer.
+
+        Raises:
+            OptionError: ``to`` is none.
+        """
+        if to is not None and not hasattr(to, "deliver"):
+            raise OptionError("to", to, "the reply_to that handle_call was given")
         self._port.reply(to, value)
 
     @property

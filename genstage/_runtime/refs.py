@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from genstage._core.checks import check_reason, check_seconds
@@ -180,7 +181,7 @@ class StageRef:
         self._refuse_self()
         seconds = _checked(timeout_s)
         if not actor.wait_end(seconds):
-            raise CallTimeoutError(self.name, seconds or 0.0, to="end")
+            raise CallTimeoutError(self.name, inf if seconds is None else seconds, to="end")
         assert actor.reason is not None  # noqa: S101 - it has ended
         return actor.reason
 

@@ -229,6 +229,9 @@ class SimulatedAnswer(Answer):
         super().__init__()
         self._network = network
 
+    def __repr__(self) -> str:  # in the steps of a failure, which are the same each time
+        return "<answer>"
+
     def get(self, name: str, timeout_s: float | None, *, to: str = "answer") -> Any:
         """Run until the answer is there.
 

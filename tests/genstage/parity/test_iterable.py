@@ -175,7 +175,9 @@ async def coroutine():
     ids=lambda value: getattr(value, "__name__", repr(value)),  # a repr with an address differs by process
 )
 def test_what_nobody_means_is_refused_at_once(source, iterable):
-    expected = "option 'iterable': must be an iterable of events, or a function that makes one"
+    expected = (
+        "option 'iterable': must be an iterable of events (no text or mapping), or a function that makes one"
+    )
     with pytest.raises(OptionError, match=re.escape(expected)):
         source(iterable)
 

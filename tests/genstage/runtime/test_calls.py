@@ -83,6 +83,17 @@ def test_a_later_reply_from_another_stage(start):
     assert ref.call(hand_on) == "from the other"
 
 
+def test_a_reply_to_nobody_is_refused(start):
+    def reply(stage, _reply_to):
+        with pytest.raises(
+            OptionError, match=r"option 'to': must be the reply_to that handle_call was given"
+        ):
+            stage.stage.reply("caller", 1)
+        return Reply("refused")
+
+    assert start()[0].call(reply) == "refused"
+
+
 def test_only_the_first_reply_counts(start):
     ref, _ = start()
 

@@ -496,3 +496,12 @@ def test_supervisors_run_on_it(seed):
         assert {(end.id, end.reason) for end in ends} == {("stubborn", Killed()), ("own", Killed())}
         assert all(isinstance(end, ChildEnded) for end in ends)
         assert boss.behaviour.group.ended
+
+
+def test_waiting_for_an_end_that_does_not_come_says_so():
+    with Simulation() as simulation:
+        ref = simulation.start(Doer, name="it")
+        with pytest.raises(CallTimeoutError, match="'it' did not end within inf s"):
+            ref.wait()
+        ref.call(lambda *_: Reply(1))
+        assert "reply=<answer>" in simulation.explain()
