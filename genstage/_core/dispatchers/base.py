@@ -98,6 +98,9 @@ class Dispatcher(ABC):
 
     in_use: bool = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
     @abstractmethod
     def start(self, link: Link) -> None:
         """Keep the link. Called once, before anything else."""

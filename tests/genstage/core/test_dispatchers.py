@@ -242,3 +242,12 @@ def test_an_info_is_sent_at_once(make):
     sent = []
     dispatcher.info(lambda: sent.append("i"))
     assert sent == ["i"]
+
+
+def test_a_dispatcher_is_shown_by_its_kind_alone():
+    """Also a user's own, whose ``start`` has not run."""
+
+    class Mine(DemandDispatcher):
+        pass
+
+    assert [repr(made) for made in (BroadcastDispatcher(), Mine())] == ["<BroadcastDispatcher>", "<Mine>"]
