@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from math import inf, isnan
+from math import inf
 from typing import Any
 
 from genstage._core.reasons import Normal, Reason
 from genstage.errors import OptionError
 
-__all__ = ["check_choice", "check_count", "check_flag", "check_reason", "check_seconds"]
+__all__ = ["LONGEST_S", "check_choice", "check_count", "check_flag", "check_reason", "check_seconds"]
+
+LONGEST_S = 1_000_000_000
 
 
 def check_count(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -62,11 +64,13 @@ def check_reason(value: object) -> Reason:
 
 
 def check_seconds(name: str, value: object) -> float:
-    """A duration in seconds, 0 or more and finite.
+    """A duration in seconds, 0 or more and no longer than a thread can wait.
 
     Raises:
         OptionError: It is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or isnan(value) or not 0 <= value < inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
         raise OptionError(name, value, "a number of seconds, 0 or more")
+    if value > LONGEST_S:
+        raise OptionError(name, value, f"{LONGEST_S} or less, about 30 years")
     return float(value)

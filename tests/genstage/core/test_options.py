@@ -1,7 +1,11 @@
 """Every option of stages, subscriptions and dispatchers: its default, and how a wrong value is refused."""
 
+import threading
+from math import inf, nan
+
 import pytest
 
+from genstage._core.checks import LONGEST_S, check_seconds
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage._core.dispatchers.demand import DemandDispatcher
 from genstage._core.options import StageOptions, SubscriptionOptions, stage_options, subscription_options
@@ -207,3 +211,21 @@ def test_a_wrong_selector_is_refused(selector):
     dispatcher = BroadcastDispatcher()
     found = refused(dispatcher.subscribe, 1, "c1", {"selector": selector})
     assert found == ("selector", selector, "a function of one event")
+
+
+@pytest.mark.parametrize(
+    "value", [-1, True, "1", None, nan, inf, LONGEST_S + 1, 1e300, 10**400], ids=lambda value: str(value)[:9]
+)
+def test_a_duration_that_no_thread_can_wait_is_refused(value):
+    with pytest.raises(OptionError, match="option 'timeout_s': must be"):
+        check_seconds("timeout_s", value)
+
+
+def test_the_longest_duration_is_one_that_a_thread_can_wait():
+    waiting = threading.Event()
+    waiting.set()
+    assert waiting.wait(check_seconds("timeout_s", LONGEST_S))
+    released = threading.Timer(0, (later := threading.Event()).set)
+    released.start()
+    assert later.wait(check_seconds("timeout_s", LONGEST_S))
+    released.join()
