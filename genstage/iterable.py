@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import islice
+from sys import maxsize
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from genstage._core.checks import check_choice
@@ -88,7 +89,7 @@ class IterableProducer(Producer[Out]):
 
     def handle_demand(self, demand: int) -> Sequence[Out] | Finish[Out]:
         """Pull that much."""
-        events = list(islice(self._events, demand))
+        events = list(islice(self._events, min(demand, maxsize)))  # islice takes no more
         return events if len(events) == demand else Finish(events)
 
     def handle_subscribe(self, role: str, options: Mapping[str, Any], subscription: Subscription) -> None:  # noqa: ARG002

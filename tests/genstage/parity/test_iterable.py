@@ -1,6 +1,7 @@
 """Producers over iterables: how much they pull, and how they end."""
 
 import re
+import sys
 import threading
 from itertools import count
 
@@ -107,6 +108,14 @@ def test_the_end_is_noticed_when_less_comes_than_was_asked_for(stages, source, m
     ask(4)
     assert ref.alive
     ask(1)
+    assert stages.ended(ref) == Normal()
+    assert batches(stages) == [[0, 1, 2, 3]]
+
+
+def test_more_can_be_asked_for_than_any_sequence_holds(stages, source, manual):
+    ref = source(range(4))
+    _, ask = manual(ref)
+    ask(sys.maxsize + 1)
     assert stages.ended(ref) == Normal()
     assert batches(stages) == [[0, 1, 2, 3]]
 
