@@ -85,12 +85,12 @@ class StageCore:
         try:
             options = self.stage.init()
             if isinstance(options, Stop):
-                return options.reason
+                return _checked(options.reason)
             if options is not None and not hasattr(options, "items"):
                 return BadReturn("init", options)
             self._configure(options)
         except Exit as exit_:
-            return exit_.reason
+            return _checked(exit_.reason)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not take the thread down
             return Crash(error)
         return None
@@ -118,7 +118,7 @@ class StageCore:
             if self.finishing:
                 self._finish_when_drained()
         except Exit as exit_:
-            self._end(exit_.reason)
+            self._end(_checked(exit_.reason))
         except BaseException as error:  # noqa: BLE001 - SystemExit in a callback is the stage's end, not ours
             self._end(Crash(error))
 
@@ -241,7 +241,7 @@ class StageCore:
             self.port.reply(message.reply, result.value)
         elif isinstance(result, Unanswered):
             self.emit("handle_call", result.events)
-        elif isinstance(result, Stop):
+        elif isinstance(result, Stop) and isinstance(result.reply, Reply | None):
             if result.reply is not None:
                 self.emit("handle_call", result.reply.events)
                 self.port.reply(message.reply, result.reply.value)
@@ -340,9 +340,7 @@ class StageCore:
             self._drained_sent = True
             self.port.send(self.port.me, m.Drained())
 
-    def _end(self, reason: Any) -> None:
-        if not isinstance(reason, Reason):  # from a callback's Stop
-            reason = BadReturn("Stop", reason)
+    def _end(self, reason: Reason) -> None:
         if isinstance(reason, Crash | BadReturn) and reason.stage is None:
             reason = replace(reason, stage=self.name)
             if isinstance(reason, BadReturn):  # an exception is logged with its traceback, by the runtime
@@ -374,3 +372,8 @@ class StageCore:
         m.Subscribe: _on_subscribe,
         m.SubscribeTo: _on_subscribe_to,
     }
+
+
+def _checked(reason: Any) -> Reason:
+    """The reason that a callback's ``Stop`` gives, which can be anything."""
+    return reason if isinstance(reason, Reason) else BadReturn("Stop", reason)

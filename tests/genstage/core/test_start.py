@@ -29,11 +29,20 @@ def failing():
     ("init", "reason"),
     [
         (lambda: Stop(OOPS), OOPS),
+        (lambda: Stop(None), BadReturn("Stop", None)),
+        (lambda: Stop("oops"), BadReturn("Stop", "oops")),
         (lambda: ["options"], BadReturn("init", ["options"])),
         (lambda: {"subscribe_to": ["nobody"]}, NoProc()),
         (lambda: {"subscribe_to": ["p1"]}, OOPS),
     ],
-    ids=["stops", "returns no options", "names nobody", "is refused by handle_subscribe"],
+    ids=[
+        "stops",
+        "stops with no reason",
+        "stops with text",
+        "returns no options",
+        "names nobody",
+        "is refused by handle_subscribe",
+    ],
 )
 def test_a_start_that_fails_says_why(bench, init, reason):
     port = bench("consumer").port
