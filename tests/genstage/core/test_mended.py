@@ -244,6 +244,19 @@ def test_events_of_a_departure_count_against_what_was_owed_first(bench, asked_be
     ]
 
 
+def test_events_of_a_departure_that_nobody_waits_for_make_no_demand(bench):
+    producer = bench("producer", handle_cancel=["goodbye"])
+    producer.subscribe(1)
+    producer.ask(1, 5)
+    producer.cancel(1, OOPS)  # its goodbye counts: four are still owed
+    producer.emit("waits")
+    producer.subscribe(2)
+    assert [effect[0] for effect in producer.cancel(2, OOPS)] == ["cancelled", "handle_cancel"]
+    assert producer.buffered == 3
+    producer.subscribe(3)
+    assert producer.ask(3, 6)[-1] == ("handle_demand", 1)  # three were buffered, and two are still owed
+
+
 def test_events_of_a_departure_take_the_place_of_the_backlog_that_it_drops(bench):
     dispatcher = PartitionDispatcher(2, hash=lambda event: (event, 0 if event == "first" else 1))
     producer = bench("producer", {"dispatcher": dispatcher}, handle_cancel=["goodbye"])

@@ -106,6 +106,7 @@ def test_what_a_dispatcher_refuses_goes_back_to_the_head_with_its_infos_behind_i
         ("events", "c1", 1, [4]),
         ("handle_info", "i"),
     ]
+    assert producer.ask(1, 4) == [("handle_demand", 2)]  # nine asked for, four sent, three owed
 
 
 # -- demand mode ----------------------------------------------------------------------------------------
@@ -195,12 +196,10 @@ def test_a_call_can_be_answered_later_or_with_the_end(bench):
     producer = bench("producer", handle_call=Unanswered(["x"]))
     assert producer.handle(m.Call("request", "caller")) == [("handle_call", "request", "caller")]
     assert (producer.port.replies, producer.buffered) == ([], 1)
-    producer = bench("producer", handle_call="no reply")
-    assert producer.handle(m.Call("request", "caller"))[-1] == (
-        "stop",
-        BadReturn("handle_call", "no reply"),
-    )
-    assert producer.port.replies == []
+    for wrong in ("no reply", Stop(OOPS, "no reply")):
+        producer = bench("producer", handle_call=wrong)
+        assert producer.handle(m.Call("request", "caller"))[-1] == ("stop", BadReturn("handle_call", wrong))
+        assert producer.port.replies == []
     producer = bench("producer", handle_call=Stop(OOPS, Reply("last")))
     assert producer.handle(m.Call("request", "caller"))[1:] == [("terminate", OOPS), ("stop", OOPS)]
     assert producer.port.replies == [("caller", "last")]
