@@ -111,12 +111,8 @@ class StageContext:
     def reply(self, to: Any, value: Any) -> None:
         """Answer a call that was left unanswered; an exception as value is raised at the caller.
 
-        Args:
-            to: The ``reply_to`` that ``handle_call`` was given.
-            value: The answer.
-
         Raises:
-            OptionError: ``to`` is none.
+            OptionError: ``to`` is no ``reply_to`` that ``handle_call`` was given.
         """
         if to is not None and not hasattr(to, "deliver"):
             raise OptionError("to", to, "the reply_to that handle_call was given")
@@ -339,30 +335,22 @@ class Producer(_Producing[Out]):
 class Consumer(Stage, Generic[In]):
     """A stage that takes events.
 
-    While it runs, ``self.stage`` is its :class:`~genstage.stage.StageContext`, as of a producer.
-
     Source:
-        GenStage's consumer.
+        GenStage's consumer. While it runs, ``self.stage`` is its :class:`~genstage.stage.StageContext`.
     """
 
     _kind: ClassVar[Kind] = "consumer"
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> StopResult | None:
-        """Take events: at most ``max_demand - min_demand`` of one subscription.
-
-        Returns:
-            Nothing; or ``Stop(reason)`` to end the stage.
-        """
+        """Take events: at most ``max_demand - min_demand`` of one subscription. May return ``Stop()``."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_events")
 
 
 class ProducerConsumer(_Producing[Out], Generic[In, Out]):
     """A stage that takes events and emits others.
 
-    While it runs, ``self.stage`` is its :class:`~genstage.stage.StageContext`, as of a producer.
-
     Source:
-        GenStage's producer-consumer.
+        GenStage's producer-consumer. It has a :class:`~genstage.stage.StageContext` like the others.
     """
 
     _kind = "producer_consumer"
