@@ -59,8 +59,11 @@ class Driver:
 
     def send(self, to: LaneActor | None, message: Any) -> None:
         """Deliver a message."""
-        if to is not None and self._open:
-            to.append((to, message))  # as in LaneActor.tell; most of a small message's cost is calls
+        if to is None:
+            return
+        pair = (to, message)  # before the look: its making can start the garbage collector, and so a kill
+        if self._open:  # from here to the end of the append no other thread gets its turn
+            to.append(pair)  # as in LaneActor.tell; most of a small message's cost is calls
             lane = to.lane
             if lane.sleeping:
                 lane.wake()

@@ -1,3 +1,4 @@
+import gc
 import threading
 
 import pytest
@@ -147,6 +148,43 @@ def test_the_dead_watch_nobody(engine, spawn):
     watcher.driver.watch(mortal)
 
     assert mortal._watchers == {}
+
+
+class Ear:
+    """What a driver needs of a peer: pairs that are put into it, as into a lane."""
+
+    def __init__(self):
+        self.pairs = []
+        self.append = self.pairs.append
+        self.lane = self
+        self.sleeping = False
+
+    def notify(self, number, reason):
+        self.append((self, Down(number, reason)))
+
+
+def test_a_kill_that_the_garbage_collector_lets_in_leaves_nothing_behind_the_down(engine, spawn):
+    mortal, ear = spawn(Mortal), Ear()
+    mortal.add_watcher(1, ear)
+
+    def collected(phase, _):
+        if phase == "start" and len(ear.pairs) >= 50:
+            engine.kill(mortal, Killed())
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(1)
+    try:
+        for number in range(5_000):  # more than there are tuples that are used again
+            mortal.driver.send(ear, number)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(collected)
+
+    *sent, last = (message for _, message in ear.pairs)
+    assert last == Down(1, Killed())
+    assert sent == list(range(len(sent)))
+    assert 50 <= len(sent) < 5_000
 
 
 def test_whoever_ends_takes_its_watches_back(spawn):
