@@ -144,6 +144,17 @@ def test_partition_discard_stall_of_a_producer_consumer(bench):
     assert sent(stage.events(101, 6, 7, 8)) == [(1, [7, 8])]
 
 
+def test_a_producer_consumer_hands_out_what_is_buffered_behind_discards(bench):
+    only_some = PartitionDispatcher(1, hash=lambda event: (event, 0) if event % 3 else None)
+    stage = producer_consumer(bench, 10, 0, only_some)
+    stage.subscribe(1, partition=0)
+    stage.ask(1, 2)
+    stage.events(101, 1, 2, 3, 6, 9, 10, 11)
+    assert stage.buffered == 5
+    assert sent(stage.ask(1, 2)) == [(1, [10]), (1, [11])]
+    assert stage.buffered == 0
+
+
 def test_broadcast_refused_demand(bench):
     producer = broadcast(bench)
     producer.subscribe(1)
