@@ -73,8 +73,8 @@ class Answer:
         try:
             return self._future.result(timeout_s)
         except FutureTimeoutError as error:
-            if self._future.done():  # a time-out was the answer
-                raise
+            if self._future.done():  # a time-out was the answer, or it came at the last moment
+                return self._future.result()
             assert timeout_s is not None  # noqa: S101 - without a deadline there is none to miss
             raise CallTimeoutError(name, timeout_s, to=to) from error
 

@@ -1,11 +1,13 @@
 import itertools
 import threading
+from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import pytest
 
 from genstage import CallTimeoutError, Consumer, DeadStageError, OptionError, Shutdown
 from genstage._core.reasons import BadReturn, Crash, Killed, Named
 from genstage._core.results import Reply, Stop, Unanswered
+from genstage._runtime.calls import Answer
 
 DEADLINE_S = 20.0
 
@@ -143,6 +145,22 @@ def test_a_deadline_that_is_none_is_refused(start, timeout_s):
         with pytest.raises(OptionError) as caught:
             wait()
         assert caught.value.option == "timeout_s"
+
+
+@pytest.mark.parametrize("value", ["late", None])
+def test_an_answer_that_comes_as_the_wait_ends_is_the_answer(monkeypatch, value):
+    answer = Answer()
+    wait = answer._future.result
+
+    def result(timeout=None):
+        if timeout is not None:
+            answer.deliver(value)
+            raise FutureTimeoutError
+        return wait()
+
+    monkeypatch.setattr(answer._future, "result", result)
+
+    assert answer.get("stage", 1.0) == value
 
 
 def test_a_dead_stage_is_not_called(start):
