@@ -100,7 +100,7 @@ class NoProc(Reason):
 
 _RIGHT = {
     "init": "a dictionary of options, Stop(reason) or None",
-    "handle_subscribe": '"automatic", "manual", Stop(reason) or None',
+    "handle_subscribe": '"automatic", Stop(reason) or None, or to a producer also "manual"',
     "handle_call": "Reply(value), Unanswered() or Stop(reason)",
     "Stop": "an exit reason, such as Shutdown('enough') or Named('done')",
 }
