@@ -277,3 +277,19 @@ def test_the_dispatcher_decides_how_much_is_asked_for_and_who_is_taken_on(bench)
         ("handle_cancel", "cancel", OOPS, 9),
     ]
     assert producer.port.watched == {1: "c1"}
+
+
+def test_the_buffer_never_offers_more_than_there_is_room_for(bench):
+    offered = []
+
+    class Counting(Eager):
+        def dispatch(self, events):
+            offered.append((len(events), self.room()))
+            return super().dispatch(events)
+
+    producer = bench("producer", {"dispatcher": Counting()})
+    producer.emit(1, 2, 3)
+    offered.clear()
+    assert producer.subscribe(1)[1:] == [("handle_demand", 5)]
+    assert producer.ask(1, 2) == [("events", "c1", 1, [1, 2]), ("handle_demand", 2)]
+    assert offered == [(2, 2)]
