@@ -6,7 +6,6 @@ import atexit
 import os
 import time
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 if TYPE_CHECKING:
     from genstage._runtime.engine import Engine
@@ -16,7 +15,8 @@ __all__ = ["let_go", "look_after"]
 _EXIT_S = 5.0
 """For all runtimes together; what has not stopped by then is killed."""
 
-_engines: WeakSet[Engine] = WeakSet()
+_engines: set[Engine] = set()
+"""Those that have not ended. Held: an idle stage that nobody has a reference to still has to be stopped."""
 
 
 def look_after(engine: Engine) -> None:

@@ -56,6 +56,11 @@ def test_a_runtime_that_nobody_closed_stops_its_stages_when_the_interpreter_exit
     assert run(f"{PROGRAM}\nraise SystemExit") == "terminated: shutdown\n" * 2
 
 
+def test_a_runtime_that_nobody_holds_any_more_is_not_lost_with_its_idle_stages():
+    program = f"{PROGRAM}\ndel runtime, stages\nimport gc\ngc.collect()"
+    assert run(program) == "terminated: shutdown\n" * 2
+
+
 def test_no_thread_is_started_while_the_interpreter_exits():
     program = f"""{PROGRAM}
 class Waits(Consumer):
