@@ -218,10 +218,7 @@ class Engine:
         give_way()
         deadline = time.monotonic() + timeout_s
         try:
-            with self._lock:
-                self.closing = True
-                own = [actor for actor, is_child in self._actors.items() if not is_child]
-            self._stop(own, deadline)
+            self._stop(self._begin_close(), deadline)
             self._stop(self._close(), deadline)
         except BaseException:  # Ctrl-C: no more patience
             deadline = time.monotonic()
@@ -231,6 +228,12 @@ class Engine:
                 self.kill(actor, Killed())
             self._end_threads(max(deadline, time.monotonic() + _GRACE_S))
 
+    def _begin_close(self) -> list[LaneActor]:
+        """Let only supervisors start what they need; who is nobody's child."""
+        with self._lock:
+            self.closing = True
+            return [actor for actor, is_child in self._actors.items() if not is_child]
+
     def _close(self) -> list[LaneActor]:
         """Let nobody start any more; who is left."""
         with self._lock:
@@ -238,10 +241,14 @@ class Engine:
             return list(self._actors)
 
     def _stop(self, actors: list[LaneActor], deadline: float) -> None:
-        for actor in reversed(actors):
-            actor.tell(Stop(Shutdown()))
+        self._tell_to_stop(actors)
         for actor in reversed(actors):
             actor.wait_end(max(deadline - time.monotonic(), 0))
+
+    @staticmethod
+    def _tell_to_stop(actors: list[LaneActor]) -> None:
+        for actor in reversed(actors):
+            actor.tell(Stop(Shutdown()))
 
     def _end_threads(self, deadline: float) -> None:
         lanes: list[Lane] = [*self._shared]
@@ -255,12 +262,12 @@ class Engine:
         self._ended = True
         let_go(self)
 
-    def exit(self, timeout_s: float) -> None:
-        """The interpreter exits: stop what still runs, and start no thread any more."""
+    def exit(self) -> None:
+        """The interpreter exits: start no thread any more, and tell what still runs to stop."""
         self._exiting = True
         for lane in self._shared:
             lane.stop_growing()
-        self.close(timeout_s)
+        self._tell_to_stop(self._begin_close())
 
     def forked(self) -> None:
         """This is the child of a fork, where none of the threads are: nothing can be done with this any more.

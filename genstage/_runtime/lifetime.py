@@ -31,8 +31,11 @@ def let_go(engine: Engine) -> None:
 
 def _at_exit() -> None:
     deadline = time.monotonic() + _EXIT_S
-    for engine in list(_engines):
-        engine.exit(max(deadline - time.monotonic(), 0))
+    engines = list(_engines)
+    for engine in engines:  # all at once: one that is stuck must not cost the others their time
+        engine.exit()
+    for engine in engines:
+        engine.close(max(deadline - time.monotonic(), 0))
 
 
 def _in_child() -> None:

@@ -61,6 +61,21 @@ def test_a_runtime_that_nobody_holds_any_more_is_not_lost_with_its_idle_stages()
     assert run(program) == "terminated: shutdown\n" * 2
 
 
+def test_a_stage_that_is_stuck_at_exit_does_not_cost_other_runtimes_their_time():
+    program = f"""{PROGRAM}
+class Stuck(Consumer):
+    def terminate(self, reason):
+        threading.Event().wait()
+
+from genstage._runtime import lifetime
+lifetime._EXIT_S = 0.5
+stuck = [Runtime(name="stuck") for _ in range(4)]
+for one in stuck:
+    one.start(Stuck, blocking=True)
+"""
+    assert run(program).count("terminated: shutdown\n") == 2
+
+
 def test_no_thread_is_started_while_the_interpreter_exits():
     program = f"""{PROGRAM}
 class Waits(Consumer):
@@ -229,10 +244,10 @@ def test_stages_stop_with_a_reason_when_the_interpreter_exits(doer):
     stage = doer()
     runtime = Runtime()
     runtime.start(lambda: stage)
-    runtime._engine.exit(DEADLINE_S)
+    runtime._engine.exit()
+    runtime.close()
 
     assert stage.terminated == [Shutdown()]
-    runtime.close()
 
 
 def test_a_runtime_that_nobody_closed_is_told_of_when_asked_for():
