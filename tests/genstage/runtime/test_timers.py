@@ -1,5 +1,6 @@
 import queue
 import threading
+import weakref
 
 import pytest
 
@@ -63,11 +64,27 @@ def test_equally_due_ones_keep_their_order(timers, clock):
 
 
 def test_an_earlier_one_overtakes_one_that_is_waited_for(timers):
-    called = threading.Event()
+    called, pause = threading.Event(), threading.Event()
     timers.after(3_600, lambda: None)
+    while not timers._changed._waiters:
+        pause.wait(0.001)
     timers.after(0.001, called.set)
 
     assert called.wait(DEADLINE_S)
+
+
+def test_what_was_called_is_let_go_while_the_next_one_is_waited_for(timers):
+    class Chunk:
+        def take(self):
+            pass
+
+    chunk, gone = Chunk(), threading.Event()
+    weakref.finalize(chunk, gone.set)
+    timers.after(3_600, lambda: None)
+    timers.after(0, chunk.take)
+    del chunk
+
+    assert gone.wait(DEADLINE_S)
 
 
 def test_what_was_cancelled_is_not_called(timers, clock):
