@@ -268,6 +268,18 @@ def test_events_of_a_departure_that_nobody_waits_for_make_no_demand(bench):
     assert producer.ask(3, 6)[-1] == ("handle_demand", 1)  # three were buffered, and two are still owed
 
 
+def test_events_of_a_departure_are_logged_before_the_demand_it_makes(bench):
+    producer = broadcast(bench, handle_cancel=["goodbye"])
+    producer.subscribe(1, 2)
+    producer.ask(1, 5)
+    producer.handle(m.SetDemand("accumulate"))
+    producer.cancel(2, OOPS)
+    assert producer.handle(m.SetDemand("forward")) == [
+        ("events", "c1", 1, ["goodbye"]),
+        ("handle_demand", 5),
+    ]
+
+
 def test_events_of_a_departure_take_the_place_of_the_backlog_that_it_drops(bench):
     dispatcher = PartitionDispatcher(2, hash=lambda event: (event, 0 if event == "first" else 1))
     producer = bench("producer", {"dispatcher": dispatcher}, handle_cancel=["goodbye"])
