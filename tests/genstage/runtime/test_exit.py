@@ -7,13 +7,17 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from genstage import ForkedRuntimeError, Runtime, Shutdown
+from genstage._core.messages import Stop
 from genstage._core.results import Reply
 from genstage._runtime import lifetime
+from genstage._runtime.engine import Engine
+from genstage._runtime.lane import give_way
 
 DEADLINE_S = 30.0
 ROOT = Path(__file__).parents[3]
@@ -54,6 +58,8 @@ stages = [runtime.start(Careful, blocking=blocking) for blocking in (False, True
 def test_a_runtime_that_nobody_closed_stops_its_stages_when_the_interpreter_exits():
     assert run(PROGRAM) == "terminated: shutdown\n" * 2
     assert run(f"{PROGRAM}\nraise SystemExit") == "terminated: shutdown\n" * 2
+    with_timer = f"{PROGRAM}\nruntime._engine.timers.after(3_600, print)"  # its thread is a daemon too
+    assert run(with_timer) == "terminated: shutdown\n" * 2
 
 
 def test_a_runtime_that_nobody_holds_any_more_is_not_lost_with_its_idle_stages():
@@ -230,6 +236,91 @@ def test_an_idle_runtime_uses_no_cpu(start):
     before = wake_ups()
     pause.wait(0.3)  # sixty intervals of the monitor
     assert wake_ups() == before
+
+
+def test_at_exit_all_runtimes_together_have_five_seconds(monkeypatch):
+    calls = []
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+
+    class Ending:
+        def exit(self):
+            calls.append("told")
+
+        def close(self, timeout_s):
+            calls.append(timeout_s)
+            clock.now += 3
+
+    monkeypatch.setattr(lifetime, "time", clock)
+    monkeypatch.setattr(lifetime, "_engines", {Ending() for _ in range(3)})
+    lifetime._at_exit()
+
+    assert calls == ["told"] * 3 + [5.0, 2.0, 0]
+
+
+class Blocks:
+    """A behaviour that gives way and blocks, whatever it is told; but it ends when it has to."""
+
+    def __init__(self, port, inside, gate):
+        self.port, self.inside, self.gate = port, inside, gate
+
+    def start(self):
+        return None
+
+    def handle(self, message):
+        if isinstance(message, Stop):
+            self.port.stop(message.reason)
+            return
+        self.inside.set()
+        give_way()
+        self.gate.wait()
+
+
+def test_no_thread_is_started_any_more_when_the_interpreter_exits(monkeypatch, gate, caplog):
+    engine = Engine("ending")
+    blocked = [threading.Event() for _ in range(3)]
+    actors = []
+    for number, inside in enumerate(blocked):
+        started = threading.Event()
+        actors.append(
+            engine.spawn(
+                partial(Blocks, inside=inside, gate=gate),
+                name=f"blocks {number}",
+                is_child=True,  # not told to stop before the others
+                on_started=lambda _, started=started: started.set(),
+            )
+        )
+        assert started.wait(DEADLINE_S)
+    started = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+    engine.exit()
+    for actor in actors:
+        actor.tell("block")
+    child = engine.spawn(
+        partial(Blocks, inside=None, gate=None),
+        name="of a supervisor",
+        own_lane=True,
+        is_child=True,
+        on_started=lambda _: None,
+    )
+    for inside in blocked[:2]:  # there are two threads
+        assert inside.wait(DEADLINE_S)
+    while not engine._shared[0]._warned:
+        time.sleep(0.001)
+    assert not blocked[2].is_set()
+    assert child.lane is engine._shared[0]
+    gate.set()
+    engine.close(DEADLINE_S)
+
+    assert blocked[2].is_set()
+    assert started == []
+    assert [record.event for record in caplog.records] == ["all threads of a lane are in turns that block"]
 
 
 def test_closed_runtimes_are_not_kept(doer):
