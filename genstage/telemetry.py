@@ -131,7 +131,7 @@ class Telemetry:
                 told = TelemetryEvent(event, measurements, {"runtime": self._runtime, **metadata})
             try:
                 attached.handler(told)
-            except Exception:  # noqa: BLE001 - a handler must not hurt what it looks at
+            except BaseException:  # noqa: BLE001 - a handler must not hurt what it looks at
                 if self.detach(name):
                     get_logger("genstage.telemetry", runtime=self._runtime).exception(
                         "telemetry handler detached: it raised", handler=name, event_name=event

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import traceback
 import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -309,10 +310,16 @@ class LaneActor(pykka.Actor):
         if self._on_started is not None and isinstance(error, OptionError):
             return  # a refused start is told to whoever starts
         mark = "in stage "
-        if any(note.startswith(mark) for note in getattr(error, "__notes__", ())):
-            return  # it came from another stage, which has told the log
-        error.add_note(f"{mark}{self.name!r}")
-        get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=error)
+        try:
+            if any(note.startswith(mark) for note in getattr(error, "__notes__", ())):
+                return  # it came from another stage, which has told the log
+            error.add_note(f"{mark}{self.name!r}")
+        except Exception:  # noqa: BLE001, S110 - one that takes no notes, such as a frozen dataclass
+            pass
+        try:
+            get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=error)
+        except Exception:  # noqa: BLE001 - a log handler's own: others have to be told of the end all the same
+            traceback.print_exc()
 
     # -- watches --------------------------------------------------------------------------------------
 

@@ -246,7 +246,7 @@ class StageRef:
 def _call_safely(function: Callable[[Reason], object], name: str, reason: Reason) -> None:
     try:
         function(reason)
-    except Exception:  # noqa: BLE001 - it is the user's, and others have to be told too
+    except BaseException:  # noqa: BLE001 - it is the user's, and others have to be told too
         get_logger("genstage.runtime", stage=name).exception("a function told of the end failed")
 
 

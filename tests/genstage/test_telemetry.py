@@ -109,9 +109,10 @@ def test_a_stage_that_runs_is_measured_while_somebody_listens(hear):
         assert not runtime.telemetry.detach("two")
 
 
-def test_a_handler_that_raises_is_detached_and_told_of(heard, hear, expected_errors):
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_handler_that_raises_is_detached_and_told_of(heard, hear, expected_errors, error):
     def raises(_event):
-        raise ZeroDivisionError
+        raise error
 
     with Runtime(name="test") as runtime:
         runtime.telemetry.attach("raises", raises)
@@ -123,6 +124,20 @@ def test_a_handler_that_raises_is_detached_and_told_of(heard, hear, expected_err
     assert told == [in_test("stage.start", {}, stage=name) for name in ("first", "second")]
     (record,) = expected_errors
     assert record.handler == "raises"
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_handler_that_raises_at_the_end_of_a_stage_holds_nothing_up(expected_errors, error, blocking):
+    def raises(_event):
+        raise error
+
+    with Runtime(name="test") as runtime:
+        numbers = runtime.start(Numbers, blocking=blocking)
+        runtime.telemetry.attach("raises", raises, events=["stage.stop"])
+        numbers.stop(timeout_s=20)
+        assert runtime._engine._actors == {}
+    assert [record.handler for record in expected_errors] == ["raises"]
 
 
 def test_runtimes_do_not_hear_of_each_other(heard, hear):

@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import weakref
+from dataclasses import dataclass
 
 import pytest
 
@@ -161,6 +162,53 @@ def test_what_ends_programs_ends_only_its_stage(start, expected_errors, error):
     assert caught.value.__cause__ is error
     assert other.call(lambda *_: Reply("alive")) == "alive"
     assert expected_errors
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    """Takes no notes."""
+
+    field: int = 1
+
+
+class NotedError(Exception):
+    __notes__ = 5
+
+
+@pytest.mark.parametrize("error", [FrozenError(), NotedError()])
+def test_an_exception_that_takes_no_notes_ends_its_stage_like_any_other(start, expected_errors, error):
+    ref, _ = start()
+    watcher = Watcher(ref._actor)
+
+    def raises(_stage):
+        raise error
+
+    ref.cast(raises)
+    with pytest.raises(PipelineError) as caught:
+        ref.wait(timeout_s=DEADLINE_S)
+
+    assert caught.value.__cause__ is error
+    assert watcher.heard == [Down(1, Crash(error))]
+    assert [record.exc_info[1] for record in expected_errors] == [error]
+
+
+def test_a_log_handler_that_raises_does_not_keep_the_end_from_being_told(start, capsys):
+    class Careless(logging.Handler):
+        def emit(self, record):
+            raise OSError(record.event)
+
+    ref, _ = start()
+    logger, handler = logging.getLogger("genstage.runtime"), Careless()
+    logger.addHandler(handler)
+    try:
+        ref.cast(lambda _: 1 / 0)
+        with pytest.raises(PipelineError, match="ZeroDivisionError"):
+            ref.wait(timeout_s=DEADLINE_S)
+    finally:
+        logger.removeHandler(handler)
+
+    assert "OSError: stage failed" in capsys.readouterr().err
+    assert start()[0].call(lambda *_: Reply("the lane goes on")) == "the lane goes on"
 
 
 def test_a_terminate_that_raises_is_the_reason(runtime, expected_errors):

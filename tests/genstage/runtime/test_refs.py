@@ -199,10 +199,15 @@ def test_what_is_taken_back_is_not_heard(start):
     assert ref._actor._requests == {}
 
 
-def test_a_function_that_fails_spoils_nothing(start, expected_errors):
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_a_function_that_fails_spoils_nothing(start, expected_errors, error):
     ref, _ = start()
     heard = queue.Queue()
-    ref.on_end(lambda _: 1 / 0)
+
+    def fails(_reason):
+        raise error
+
+    ref.on_end(fails)
     ref.on_end(heard.put)
     ref.stop()
 
