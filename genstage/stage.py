@@ -326,7 +326,7 @@ class Producer(_Producing[Out]):
         """Consumers want ``demand`` more events, 1 or more.
 
         Returns:
-            Events now, in a sequence that nobody changes any more; those that are missing can be emitted later,
+            Events now, in a sequence that nobody changes any more; what is missing can be emitted later,
             from another callback. ``Finish(events)`` when the data ends with them.
         """
         raise NotImplementedError(f"{type(self).__name__} has no handle_demand")
