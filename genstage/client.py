@@ -337,9 +337,11 @@ class Runtime:
         self._engine.close(self._shutdown_s)
         self._left_open = False
 
-    def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
-        # The default outlives the module: this may be the end of the interpreter.
-        if getattr(self, "_left_open", False) and self._process == os.getpid():
+    def __del__(
+        self, warn: Callable[..., None] = warnings.warn, process: Callable[[], int] = os.getpid
+    ) -> None:
+        # The defaults outlive the module: this may be the end of the interpreter.
+        if getattr(self, "_left_open", False) and self._process == process():
             warn(
                 f"runtime {self.name!r} was not closed: use it in a with block, or call close()",
                 ResourceWarning,
