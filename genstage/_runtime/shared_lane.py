@@ -87,10 +87,10 @@ class SharedLane:
         """As :class:`~genstage._runtime.lane.Lane`."""
         with self._lock:
             if self.sleeping:
-                self.sleeping = False
                 if self._wakeup.locked():  # else the holder has not looked yet: once is enough
                     self._wakeup.release()
                 self._monitor.unpark()
+                self.sleeping = False  # last: if Ctrl-C comes before it, the next put does all of it again
 
     def thread_of(self, resident: Resident) -> int | None:
         """As :class:`~genstage._runtime.lane.Lane`."""

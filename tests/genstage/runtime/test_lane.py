@@ -268,6 +268,41 @@ def test_a_killed_turn_is_abandoned_and_its_thread_comes_back(shared, gate):
     assert shared._spares[0].thread.ident == thread_id
 
 
+class Interrupted:
+    """The lock that wakes a lane; Ctrl-C comes once, when it has been asked or released."""
+
+    def __init__(self, lock, at):
+        self.lock, self.at = lock, at
+        self.acquire = lock.acquire
+
+    def locked(self):
+        return self._interrupt("locked", self.lock.locked())
+
+    def release(self):
+        self._interrupt("release", self.lock.release())
+
+    def _interrupt(self, at, result):
+        if self.at == at:
+            self.at = None
+            raise KeyboardInterrupt
+        return result
+
+
+@pytest.mark.parametrize("at", ["locked", "release"])
+def test_a_lane_whose_waking_was_interrupted_is_woken_by_the_next_message(at):
+    lane = shared_lane("lane")
+    handled(lane)
+    pause = threading.Event()
+    while not (lane.sleeping and lane._monitor._parked):
+        pause.wait(0.001)
+    lane._wakeup = Interrupted(lane._wakeup, at)
+    with pytest.raises(KeyboardInterrupt):
+        put(lane, Actor(lambda _: None))
+
+    handled(lane)
+    end(lane)
+
+
 def test_spares_are_made_as_they_are_needed_and_only_some_are_kept(gate, monkeypatch):
     monkeypatch.setattr("genstage._runtime.shared_lane._MAX_SPARES", 3)
     lane = shared_lane("lane")
@@ -281,11 +316,15 @@ def test_spares_are_made_as_they_are_needed_and_only_some_are_kept(gate, monkeyp
     for _ in range(10):
         put(lane, Actor(wait))
     inside.wait(DEADLINE_S)
-    assert len(lane._runners) == 11
+    runners = list(lane._runners)
+    assert len(runners) == 11
     gate.set()
     while len(lane._runners) > 4:
         handled(lane)
     assert len(lane._spares) <= 3
+    for runner in runners:
+        if runner not in lane._runners:
+            runner.thread.join(DEADLINE_S)  # the lane has let go of it, and it is about to end
     end(lane)
 
 
