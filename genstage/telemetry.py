@@ -17,19 +17,55 @@ from genstage.logger import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["EVENTS", "Telemetry", "TelemetryEvent"]
+__all__ = ["EVENTS", "EventKind", "Telemetry", "TelemetryEvent"]
 
-EVENTS: Mapping[str, str] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """What an event of one name tells.
+
+    Attributes:
+        told: What has happened.
+        measurements: The names of its measurements, each with its unit. A name that ends in ``_s`` is a
+            duration in seconds.
+        metadata: The names of its metadata, besides ``runtime`` and ``pipeline``, which every event has.
+    """
+
+    told: str
+    measurements: Mapping[str, str]
+    metadata: tuple[str, ...]
+
+
+def _kind(told: str, *metadata: str, **measurements: str) -> EventKind:
+    return EventKind(told, MappingProxyType(measurements), metadata)
+
+
+EVENTS: Mapping[str, EventKind] = MappingProxyType(
     {
-        "stage.start": "a stage has started; no measurements",
-        "stage.stop": "a stage has ended, with metadata reason; no measurements",
-        "stage.crash": "a stage has ended by an exception, with metadata reason; no measurements",
-        "stage.demand": "handle_demand has run; demand (events), duration_s (seconds)",
-        "stage.batch": "handle_events has run; events (events), duration_s (seconds)",
-        "buffer.overflow": "a full buffer has discarded; discarded (events)",
+        "stage.start": _kind("a stage has started", "stage"),
+        "stage.stop": _kind("a stage has ended", "stage", "reason"),
+        "stage.crash": _kind("a stage has ended by an exception", "stage", "reason"),
+        "stage.killed": _kind("a stage has been declared dead", "stage", "reason", "in_callback"),
+        "stage.demand": _kind("handle_demand has run", "stage", demand="events", duration_s="seconds"),
+        "stage.batch": _kind("handle_events has run", "stage", events="events", duration_s="seconds"),
+        "buffer.overflow": _kind("a full buffer has discarded events", "stage", discarded="events"),
+        "supervisor.restart": _kind(
+            "a child is started again, after its delay",
+            *("supervisor", "child", "reason"),
+            restarts="restarts in the window",
+            delay_s="seconds",
+        ),
+        "supervisor.gave_up": _kind(
+            "a supervisor's restarts are used up", "supervisor", "child", "reason", restarts="restarts"
+        ),
+        "pipeline.start": _kind("a run has begun"),
+        "pipeline.restart": _kind("all stages of a run begin anew", "reason", restarts="restarts"),
+        "pipeline.stop": _kind("a run has ended", "state", duration_s="seconds", records="records"),
+        "pipeline.exception": _kind("a run has failed", "stage", "reason"),
+        "pipeline.drain": _kind("the drain of a run has ended", "outcome", duration_s="seconds"),
     }
 )
-"""The events, each with what it tells and its measurements with their units. All have metadata stage."""
+"""The events, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +75,8 @@ class TelemetryEvent:
     Attributes:
         name: One of ``EVENTS``.
         measurements: Figures, by name.
-        metadata: What they belong to, by name: the runtime's and the stage's name, a reason.
+        metadata: What they belong to, by name: always ``runtime`` and ``pipeline``, the names of both, the
+            latter ``None`` outside of a pipeline; the others as ``EVENTS`` has them.
     """
 
     name: str
@@ -121,14 +158,17 @@ class Telemetry:
             self._on_change()
         return found
 
-    def emit(self, event: str, measurements: Mapping[str, float], **metadata: Any) -> None:
+    def emit(
+        self, event: str, measurements: Mapping[str, float], *, pipeline: str | None, **metadata: Any
+    ) -> None:
         """Tell whoever listens."""
         told: TelemetryEvent | None = None
         for name, attached in self._handlers.items():
             if event not in attached.events:
                 continue
             if told is None:
-                told = TelemetryEvent(event, measurements, {"runtime": self._runtime, **metadata})
+                metadata = {"runtime": self._runtime, "pipeline": pipeline, **metadata}
+                told = TelemetryEvent(event, measurements, metadata)
             try:
                 attached.handler(told)
             except BaseException:  # noqa: BLE001 - a handler must not hurt what it looks at

@@ -227,7 +227,7 @@ class LaneActor(pykka.Actor):
             self.handle = self.behaviour.handle
             if self.reason is not None:  # killed meanwhile
                 self.handle = _nothing
-            emit_start(self, self.engine.telemetry)
+            emit_start(self)
             self._tell_started(None)
 
     def exchange_stage(self, exchange: Callable[[Any], Any]) -> None:
@@ -271,7 +271,7 @@ class LaneActor(pykka.Actor):
         for request in requests.keys() - pykkas:
             request.lost(self.name, reason)
         end_links(self, reason)
-        emit_end(self, self.engine.telemetry)
+        emit_end(self)
         self._leave()
         self._tell_started(reason)
         if self.own_lane:

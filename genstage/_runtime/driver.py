@@ -14,7 +14,7 @@ from genstage.errors import OptionError
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from genstage._core.messages import Tag
     from genstage._core.reasons import Reason
@@ -46,15 +46,17 @@ class Driver:
 
     Attributes:
         me: The address of the actor itself.
+        pipeline: The pipeline it belongs to: that of whoever has started it, or what its behaviour sets.
         watched: What the actor watches, by the numbers of the watches.
     """
 
-    __slots__ = ("_actor", "_engine", "_open", "me", "watched")
+    __slots__ = ("_actor", "_engine", "_open", "me", "pipeline", "watched")
 
     def __init__(self, actor: LaneActor, engine: Engine) -> None:
         self.me = self._actor = actor
         self._engine = engine
         self._open = True
+        self.pipeline: str | None = None
         self.watched: dict[int, LaneActor] = {}
 
     def send(self, to: LaneActor | None, message: Any) -> None:
@@ -113,6 +115,18 @@ class Driver:
         logger = get_logger("genstage.stage", stage=self._actor.name)
         shown_fields = {key: shown(value, repr) for key, value in fields.items()}
         logger.log(level, event.replace("_", " "), **shown_fields)
+
+    def emit(self, event: str, measurements: Mapping[str, float], **metadata: Any) -> None:
+        """Tell telemetry, if anybody listens.
+
+        Args:
+            event: One of :data:`genstage.telemetry.EVENTS`.
+            measurements: Its measurements.
+            metadata: Its metadata but for ``runtime`` and ``pipeline``.
+        """
+        telemetry = self._engine.telemetry
+        if telemetry.active:
+            telemetry.emit(event, measurements, pipeline=self.pipeline, **metadata)
 
     def stop(self, reason: Reason) -> None:
         """End the actor."""

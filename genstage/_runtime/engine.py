@@ -93,8 +93,8 @@ class Engine:
             is_child: Whether a supervisor starts it, and will end it.
             listed: Whether it can be found by its name.
             registered: Whether it is in pykka's global registry while it lives.
-            near: Who starts it: what belongs together lives on one shared lane. A supervisor gets the next
-                lane for its children.
+            near: Who starts it: what belongs together lives on one shared lane, and in one pipeline. A
+                supervisor gets the next lane for its children.
             on_started: Told, in the actor's thread, ``None`` or why it did not start.
 
         Raises:
@@ -118,6 +118,8 @@ class Engine:
                     own_lane=own_lane,
                     on_started=on_started,
                 )
+                if near is not None:
+                    actor.driver.pipeline = near.driver.pipeline
                 self._actors[actor] = is_child
                 if registered:
                     actor.register()
@@ -166,7 +168,7 @@ class Engine:
         with self._lock:
             actors = list(self._actors)
         for actor in actors:
-            actor.exchange_stage(measured(actor.name, self.telemetry))
+            actor.exchange_stage(measured(actor))
 
     def current_actor(self) -> LaneActor | None:
         """The actor of this engine whose turn the caller is in."""

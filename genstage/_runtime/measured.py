@@ -9,11 +9,10 @@ from genstage._core.reasons import Crash
 from genstage._core.stage import StageCore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from genstage._core.subscription import Subscription
     from genstage._runtime.actor import LaneActor
-    from genstage.telemetry import Telemetry
 
 __all__ = ["emit_end", "emit_start", "measured"]
 
@@ -21,31 +20,32 @@ __all__ = ["emit_end", "emit_start", "measured"]
 class _Measured:
     """Stands in for a stage, and tells of what it is called for; everything else is the stage's own."""
 
-    __slots__ = ("_name", "_telemetry", "measured_stage")
+    __slots__ = ("_actor", "measured_stage")
 
-    def __init__(self, stage: Any, name: str, telemetry: Telemetry) -> None:
+    def __init__(self, stage: Any, actor: LaneActor) -> None:
         keep = super().__setattr__
         keep("measured_stage", stage)
-        keep("_name", name)
-        keep("_telemetry", telemetry)
+        keep("_actor", actor)
 
     def handle_demand(self, demand: int) -> Any:
         started = perf_counter()
         result = self.measured_stage.handle_demand(demand)
-        figures = {"demand": demand, "duration_s": perf_counter() - started}
-        self._telemetry.emit("stage.demand", figures, stage=self._name)
+        self._emit("stage.demand", {"demand": demand, "duration_s": perf_counter() - started})
         return result
 
     def handle_events(self, events: Sequence[Any], origin: Subscription) -> Any:
         started = perf_counter()
         result = self.measured_stage.handle_events(events, origin)
-        figures = {"events": len(events), "duration_s": perf_counter() - started}
-        self._telemetry.emit("stage.batch", figures, stage=self._name)
+        self._emit("stage.batch", {"events": len(events), "duration_s": perf_counter() - started})
         return result
 
     def format_discarded(self, count: int) -> Any:
-        self._telemetry.emit("buffer.overflow", {"discarded": count}, stage=self._name)
+        self._emit("buffer.overflow", {"discarded": count})
         return self.measured_stage.format_discarded(count)
+
+    def _emit(self, event: str, measurements: Mapping[str, float]) -> None:
+        if self._actor.alive:  # nothing is heard of a callback whose stage has been killed
+            self._actor.driver.emit(event, measurements, stage=self._actor.name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.measured_stage, name)
@@ -54,25 +54,25 @@ class _Measured:
         setattr(self.measured_stage, name, value)
 
 
-def measured(name: str, telemetry: Telemetry) -> Callable[[Any], Any]:
-    """What to exchange a stage for: something that measures it while somebody listens, or itself again."""
+def measured(actor: LaneActor) -> Callable[[Any], Any]:
+    """What to exchange an actor's stage for: something that measures it while somebody listens, or itself."""
 
     def exchange(stage: Any) -> Any:
         plain = stage.measured_stage if isinstance(stage, _Measured) else stage
-        return _Measured(plain, name, telemetry) if telemetry.active else plain
+        return _Measured(plain, actor) if actor.engine.telemetry.active else plain
 
     return exchange
 
 
-def emit_start(actor: LaneActor, telemetry: Telemetry) -> None:
+def emit_start(actor: LaneActor) -> None:
     """A stage has started."""
-    if telemetry.active and isinstance(actor.behaviour, StageCore):
-        actor.exchange_stage(measured(actor.name, telemetry))
-        telemetry.emit("stage.start", {}, stage=actor.name)
+    if actor.engine.telemetry.active and isinstance(actor.behaviour, StageCore):
+        actor.exchange_stage(measured(actor))
+        actor.driver.emit("stage.start", {}, stage=actor.name)
 
 
-def emit_end(actor: LaneActor, telemetry: Telemetry) -> None:
+def emit_end(actor: LaneActor) -> None:
     """A stage has ended."""
-    if telemetry.active and isinstance(actor.behaviour, StageCore):
+    if isinstance(actor.behaviour, StageCore):
         event = "stage.crash" if isinstance(actor.reason, Crash) else "stage.stop"
-        telemetry.emit(event, {}, stage=actor.name, reason=actor.reason)
+        actor.driver.emit(event, {}, stage=actor.name, reason=actor.reason)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from genstage._core.messages import Down
 from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
+from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer
 from genstage._runtime.driver import Driver
+from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
 from genstage.errors import CallTimeoutError, OptionError
 from genstage.logger import get_logger
@@ -84,7 +86,7 @@ class SimulatedActor:
         name: str,
         on_started: Callable[[Reason | None], None],
     ) -> None:
-        self.network = self.lane = network
+        self.network = self.lane = self.engine = network
         self.name = name
         self.behaviour: Behaviour | None = None
         self.reason: Reason | None = None
@@ -168,7 +170,13 @@ class SimulatedActor:
         if reason is not None:
             self.end(reason)
         elif self.alive:
+            emit_start(cast("Any", self))
             self._tell_started(None)
+
+    def exchange_stage(self, exchange: Callable[[Any], Any]) -> None:
+        """Put something around the user's object, or take it away again; unless the actor has ended."""
+        if self.alive and isinstance(self.behaviour, StageCore):
+            self.behaviour.stage = exchange(self.behaviour.stage)
 
     # -- the end --------------------------------------------------------------------------------------
 
@@ -190,6 +198,7 @@ class SimulatedActor:
         requests, self._requests = self._requests, {}
         for request in requests:
             request.lost(self.name, reason)
+        emit_end(cast("Any", self))
         self.network.forget(self)
         self._tell_started(reason)
         return True

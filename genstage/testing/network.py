@@ -14,11 +14,13 @@ import reprlib
 from collections import deque
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from genstage._core.messages import Events
+from genstage._runtime.measured import measured
 from genstage.errors import OptionError
 from genstage.logger import get_logger
+from genstage.telemetry import Telemetry
 from genstage.testing.actor import SimulatedActor, SimulatedMailbox, Start
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class Network:
         clock: Timers.
 
     Attributes:
+        telemetry: Where to attach handlers.
         turning: Whose turn it is; ``None`` between turns.
         reports: What cores told the log: name, event, fields.
         delivered: The last messages that were handled.
@@ -87,6 +90,7 @@ class Network:
     def __init__(self, schedule: Schedule, clock: ManualClock) -> None:
         self.schedule = schedule
         self.clock = clock
+        self.telemetry = Telemetry("simulation", self._measure)
         self.numbers = count(1)
         self.turning: SimulatedActor | None = None
         self.actors: list[SimulatedActor] = []
@@ -131,6 +135,11 @@ class Network:
         """Whether the caller is an actor in its turn: it would wait for itself."""
         return self.turning is not None
 
+    def _measure(self) -> None:
+        """Somebody begins to listen to telemetry, or nobody does any more."""
+        for actor in self.actors:
+            actor.exchange_stage(measured(cast("Any", actor)))
+
     def current_actor(self) -> SimulatedActor | None:
         """The actor whose turn it is."""
         return self.turning
@@ -151,6 +160,7 @@ class Network:
         name: str,
         listed: bool = False,
         at_once: bool = False,
+        near: SimulatedActor | None = None,
         on_started: Callable[[Reason | None], None],
         **_of_lanes: Any,
     ) -> SimulatedActor:
@@ -162,6 +172,8 @@ class Network:
         if listed and name in self._names:
             raise OptionError("name", name, "a name that no running stage has")
         actor = SimulatedActor(self, make, name=name, on_started=on_started)
+        if near is not None:
+            actor.driver.pipeline = near.driver.pipeline
         self.actors.append(actor)
         if listed:
             self._names[name] = actor

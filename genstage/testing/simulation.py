@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from genstage._runtime.stream import EventStream
     from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
+    from genstage.telemetry import Telemetry
     from genstage.testing.actor import SimulatedActor
     from genstage.testing.probes import Probe
 
@@ -203,6 +205,11 @@ class Simulation(Probing):
         """The messages that could be next, in order of arrival: one for each pair of sender and receiver."""
         return [str(delivery) for delivery in self._network.waiting()]
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """Where to attach handlers that hear what happens, as ``Runtime.telemetry``."""
+        return self._network.telemetry
+
     # -- accidents ------------------------------------------------------------------------------------
 
     def kill(self, ref: StageRef) -> None:
@@ -269,7 +276,8 @@ class Simulation(Probing):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            error.add_note(self.explain())
+            with suppress(Exception):  # one that takes no notes, such as a frozen dataclass
+                error.add_note(self.explain())
         self.close()
 
     def __repr__(self) -> str:

@@ -2,8 +2,10 @@ import threading
 
 import pytest
 
-from genstage import Consumer, Crash, Finish, Normal, OptionError, Producer, Reply, Runtime
+from genstage import Consumer, Crash, Finish, Normal, OptionError, Producer, Reply, Runtime, Shutdown
+from genstage.stage import make_core
 from genstage.telemetry import EVENTS, Telemetry
+from genstage.testing import Simulation
 
 
 class Numbers(Producer):
@@ -46,7 +48,7 @@ def hear(heard):
 
 
 def in_test(event, measurements, **metadata):
-    return event, measurements, {"runtime": "test", **metadata}
+    return event, measurements, {"runtime": "test", "pipeline": None, **metadata}
 
 
 def test_a_pipeline_is_told_from_start_to_end(heard, hear):
@@ -169,7 +171,7 @@ def test_handlers_come_and_go_while_events_are_told():
 
     def tell():
         while not stop.is_set():
-            telemetry.emit("stage.start", {}, stage="s")
+            telemetry.emit("stage.start", {}, pipeline=None, stage="s")
 
     teller = threading.Thread(target=tell)
     teller.start()
@@ -181,5 +183,63 @@ def test_handlers_come_and_go_while_events_are_told():
     assert not telemetry.active
 
 
-def test_every_event_says_what_it_measures():
-    assert all("(" in text or "no measurements" in text for text in EVENTS.values())
+def test_every_event_says_what_it_measures_in_which_unit():
+    units = {name: unit for kind in EVENTS.values() for name, unit in kind.measurements.items()}
+    assert all(units.values())
+    assert {name for name, unit in units.items() if unit == "seconds"} == {
+        name for name in units if name.endswith("_s")
+    }
+
+
+class Teller:
+    """A behaviour that is no stage's, and tells of itself and its child."""
+
+    def __init__(self, port):
+        self._port = port
+        port.pipeline = "orders"
+
+    def start(self):
+        self._port.emit("pipeline.exception", {}, stage="child", reason=Normal())
+        self._port.spawn(make_core(Numbers, "child"), name="child", own_lane=False, on_started=lambda _: None)
+
+    def handle(self, message):
+        self._port.stop(message.reason)
+
+
+@pytest.mark.parametrize("ground", [Simulation, lambda: Runtime(name="simulation")])
+def test_a_behaviour_tells_of_its_pipeline_and_so_do_its_children(heard, hear, ground):
+    with ground() as runtime:
+        runtime.telemetry.attach("list", hear)
+        spawn = runtime._engine.spawn if isinstance(runtime, Runtime) else runtime._network.spawn
+        spawn(Teller, name="teller", on_started=lambda _: None)
+        if isinstance(runtime, Simulation):
+            runtime.run()
+    inside = {"runtime": "simulation", "pipeline": "orders", "stage": "child"}
+    assert heard == [
+        ("pipeline.exception", {}, {**inside, "reason": Normal()}),
+        ("stage.start", {}, inside),
+        ("stage.stop", {}, {**inside, "reason": Shutdown()}),
+    ]
+
+
+def test_a_simulation_tells_what_a_runtime_tells(heard, hear):
+    told = []
+    for ground in (Simulation(), Runtime(name="simulation")):
+        with ground:
+            ground.telemetry.attach("list", hear)
+            numbers = ground.start(Numbers, name="numbers")
+            ground.start(Sink, name="sink").subscribe(numbers, max_demand=20, min_demand=0)
+            numbers.wait(timeout_s=20)
+        told.append([event for event in heard if event[2]["stage"] == "numbers"])
+        heard.clear()
+    assert told[0] == told[1]
+    assert len(told[0]) == 3
+
+
+def test_an_event_that_nobody_wants_is_not_made():
+    with Runtime(name="test") as runtime:
+        numbers = runtime.start(Numbers, name="numbers")
+        tellers = []
+        runtime.telemetry.emit = lambda *_, **__: tellers.append(1)
+        numbers._actor.driver.emit("stage.start", {}, stage="numbers")
+        assert tellers == []
