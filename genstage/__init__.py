@@ -24,6 +24,7 @@ from genstage.errors import (
 )
 from genstage.pipeline import Edge, Graph, Node, Pipeline, PipelineStatistics, Run, StageStatistics
 from genstage.stage import Consumer, Producer, ProducerConsumer
+from genstage.supervision import Task
 
 __all__ = [
     "BroadcastDispatcher",
@@ -73,5 +74,6 @@ __all__ = [
     "Stop",
     "Subscription",
     "SubscriptionError",
+    "Task",
     "Unanswered",
 ]

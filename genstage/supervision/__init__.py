@@ -3,5 +3,6 @@
 from genstage.supervision.group import ChildEnded, ChildrenStarted, Group
 from genstage.supervision.plan import RestartPlan
 from genstage.supervision.spec import ChildSpec
+from genstage.supervision.task import Task
 
-__all__ = ["ChildEnded", "ChildSpec", "ChildrenStarted", "Group", "RestartPlan"]
+__all__ = ["ChildEnded", "ChildSpec", "ChildrenStarted", "Group", "RestartPlan", "Task"]
