@@ -8,14 +8,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from genstage._core.checks import check_seconds
-from genstage._core.reasons import Killed
-from genstage._runtime.calls import Answer
+from genstage._core.stage import StageCore
 from genstage._runtime.engine import Engine
 from genstage._runtime.refs import StageRef
+from genstage._runtime.starting import start_listed
 from genstage._runtime.stream import EventStream, event_stream
 from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef, ref_to
-from genstage._runtime.watch import link, unlink
-from genstage.errors import DeadStageError, OptionError, StartError
+from genstage.errors import DeadStageError, OptionError
 from genstage.iterable import IterableProducer
 from genstage.stage import check_factory, make_core
 
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
 
     from genstage._core.dispatchers.base import Dispatcher
     from genstage._core.options import DemandMode
-    from genstage._core.reasons import Reason
-    from genstage._core.stage import StageCore
     from genstage._runtime.actor import LaneActor
-    from genstage._runtime.driver import Driver
+    from genstage._runtime.launch import Recipe
     from genstage.iterable import OnCancel
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
     from genstage.telemetry import Telemetry
@@ -37,6 +34,7 @@ __all__ = ["ConsumerRef", "EventStream", "ProducerConsumerRef", "ProducerRef", "
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+H = TypeVar("H")
 
 _numbers = count(1)
 
@@ -139,41 +137,53 @@ class Runtime:
             name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(_numbers)}"
         _check_name(name)
         check_factory(name, factory)
-        seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
-        answer = Answer()
-        partner = None if linked_to is None else self._linkable(linked_to)
-
-        def started(reason: Reason | None) -> None:  # in its own thread, before it gets any message
-            if reason is None and partner is not None:
-                link(born[0], partner)
-            answer.deliver(reason)
-
-        born: list[LaneActor] = []
-        make = make_core(factory, name)
-
-        def made(port: Driver) -> StageCore:
-            born.append(port.me)
-            return make(port)
-
-        actor = self._engine.spawn(
-            made,
+        actor = start_listed(
+            self._engine,
+            make_core(factory, name),
             name=name,
             own_lane=blocking,
-            listed=True,
-            registered=register,
-            near=self._engine.current_actor(),
-            on_started=started,
+            register=register,
+            timeout_s=timeout_s,
+            partner=None if linked_to is None else self._linkable(linked_to),
         )
-        try:
-            reason = answer.get(name, seconds, to="start")
-        except BaseException:  # out of time, or Ctrl-C: nobody would hold a reference to it
-            if partner is not None:
-                unlink(actor, partner)
-            self._engine.kill(actor, Killed())
-            raise
-        if reason is not None:
-            raise _start_error(name, reason)
         return ref_to(actor)
+
+    def supervise(self, recipe: Recipe[H], *, name: str | None = None, timeout_s: float | None = None) -> H:
+        """Start a tree of stages: a ``Supervisor``, or another recipe; wait until all of it has started.
+
+        Args:
+            recipe: What to start.
+            name: Its name, unique in this runtime; by default made from its class name.
+            timeout_s: Seconds to wait; ``None``, the default, for ever.
+
+        Returns:
+            What one holds of it; for a ``Supervisor`` its ``SupervisorRef``.
+
+        Raises:
+            OptionError: It refuses an option, or the name is taken.
+            StartError: Something in it did not start. What had started has been stopped again; ``__cause__``
+                is the exception it goes back to.
+            CallTimeoutError: It has not started in time; it is killed, with all that is in it.
+            ForkedRuntimeError: The runtime was made before a fork, in the parent.
+
+        Source:
+            OTP's ``Supervisor.start_link/2``; here the runtime is above the tree.
+        """
+        if not hasattr(recipe, "launch"):
+            raise OptionError("recipe", recipe, "a Supervisor, a Pipeline or another recipe, not a stage")
+        if name is None:
+            name = f"{type(recipe).__name__}-{next(_numbers)}"
+        _check_name(name)
+        launch = recipe.launch(name)
+        actor = start_listed(
+            self._engine,
+            launch.make,
+            name=name,
+            own_lane=launch.own_lane,
+            control=launch.control,
+            timeout_s=timeout_s,
+        )
+        return launch.handle(actor)
 
     def find(self, name: str) -> StageRef | None:
         """Look a stage up that was started here under a name.
@@ -194,7 +204,7 @@ class Runtime:
         """
         _check_name(name)
         actor = self._engine.resolve(name)
-        return None if actor is None or actor.behaviour is None else ref_to(actor)
+        return ref_to(actor) if actor is not None and isinstance(actor.behaviour, StageCore) else None
 
     def from_iterable(
         self,
@@ -368,12 +378,3 @@ class Runtime:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise OptionError("name", name, "text, at least a letter")
-
-
-def _start_error(name: str, reason: Reason) -> Exception:
-    exception = getattr(reason, "exception", None)
-    if isinstance(exception, OptionError):
-        return exception
-    error = StartError(name, reason)
-    error.__cause__ = exception
-    return error

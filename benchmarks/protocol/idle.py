@@ -18,8 +18,7 @@ from benchmarks.measuring import in_fresh_process
 from benchmarks.protocol.result import Result, Target
 from genstage import Consumer, Normal, Runtime
 from genstage._core.messages import Stop
-from genstage.stage import make_core
-from genstage.supervision import ChildrenStarted, ChildSpec, Group
+from genstage.supervision import Child, ChildrenStarted, Group, StageLaunch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +41,15 @@ def idle(scale: float) -> Iterator[Result]:
 def start_idle(runtime: Runtime, number: int) -> float:
     """Let a supervisor start idle consumers one after the other; returns the seconds until all have."""
     started = threading.Event()
-    specs = [ChildSpec(f"idle {n}", make_core(Consumer, f"idle {n}")) for n in range(number)]
+    children = [
+        Child(f"idle {n}", StageLaunch(Consumer, f"idle {n}"), shutdown_s=_PATIENCE_S) for n in range(number)
+    ]
     began = perf_counter()
     runtime._engine.spawn(  # noqa: SLF001 - supervisors are no public part of the runtime yet
-        lambda port: _Supervisor(port, specs, started), name="idle", control=True, on_started=lambda _: None
+        lambda port: _Supervisor(port, children, started),
+        name="idle",
+        control=True,
+        on_started=lambda _: None,
     )
     if not started.wait(_PATIENCE_S):
         raise RuntimeError("the stages do not start")
@@ -55,8 +59,8 @@ def start_idle(runtime: Runtime, number: int) -> float:
 class _Supervisor:
     """A behaviour that does nothing but start its children and tell when they have."""
 
-    def __init__(self, port: Driver, specs: list[ChildSpec], started: threading.Event) -> None:
-        self._group = Group(port, specs, shutdown_s=_PATIENCE_S)
+    def __init__(self, port: Driver, children: list[Child[Any]], started: threading.Event) -> None:
+        self._group = Group(port, children)
         self._port = port
         self._started = started
 

@@ -20,6 +20,7 @@ __all__ = [
     "Reason",
     "Shutdown",
     "UnknownSubscription",
+    "exception_of",
     "shown",
 ]
 
@@ -161,3 +162,10 @@ class DuplicatedSubscription(Reason):
 
     def __str__(self) -> str:
         return "duplicated subscription"
+
+
+def exception_of(reason: object) -> BaseException | None:
+    """The exception that a reason goes back to, also through supervisors that have given up because of it."""
+    while reason is not None and not isinstance(reason, Crash):
+        reason = getattr(getattr(reason, "detail", None), "reason", None)
+    return None if reason is None else reason.exception

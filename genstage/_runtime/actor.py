@@ -13,7 +13,7 @@ import threading
 import traceback
 import uuid
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pykka
 
@@ -25,6 +25,7 @@ from genstage._runtime.calls import Answer, Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
 from genstage._runtime.inbox import Inbox
 from genstage._runtime.lane import current_resident, give_way
+from genstage._runtime.launch import STARTING
 from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
 from genstage.errors import OptionError
@@ -36,20 +37,11 @@ if TYPE_CHECKING:
     from genstage._runtime.calls import Request
     from genstage._runtime.engine import Engine
     from genstage._runtime.lane import Lane
+    from genstage._runtime.launch import Behaviour, Starting
     from genstage._runtime.shared_lane import SharedLane
     from genstage._runtime.watch import Watcher
 
-__all__ = ["Behaviour", "LaneActor"]
-
-
-class Behaviour(Protocol):
-    """What an actor does. A stage's core is one."""
-
-    def start(self) -> Reason | None:
-        """Called first; a reason means that the actor does not start."""
-
-    def handle(self, message: Any) -> None:
-        """Handle one message to the end; never raises."""
+__all__ = ["LaneActor"]
 
 
 class _Start:
@@ -66,6 +58,7 @@ class LaneActor(pykka.Actor):
         lane: Where it lives.
         home: The shared lane on which what it starts will live.
         own_lane: Whether the lane ends with it.
+        parent: The supervisor that has started it.
         on_started: Told once: ``None``, or why it does not start.
 
     Attributes:
@@ -88,6 +81,7 @@ class LaneActor(pykka.Actor):
         lane: Lane,
         home: SharedLane,
         own_lane: bool,
+        parent: LaneActor | None = None,
         on_started: Callable[[Reason | None], None],
     ) -> None:
         self.name = name
@@ -98,6 +92,7 @@ class LaneActor(pykka.Actor):
         self.backlog: list[Any] | None = None
         self.home = home
         self.own_lane = own_lane
+        self.parent = parent
         self.behaviour: Behaviour | None = None
         self.driver = Driver(self, engine)
         self.engine = engine
@@ -215,20 +210,26 @@ class LaneActor(pykka.Actor):
         self.end(Crash(error))
 
     def _begin(self, make: Callable[[Driver], Behaviour]) -> None:
+        reason: Reason | Starting | None
         try:
             behaviour = self.behaviour = make(self.driver)
             reason = behaviour.start() if self.alive else None
         except BaseException as error:  # noqa: BLE001 - a factory is the user's code: it must not end the lane
             reason = Crash(error)
-        if reason is not None:
+        if reason is not None and reason is not STARTING:
             self.end(reason)
         elif self.alive:
             assert self.behaviour is not None  # noqa: S101 - it has been made
             self.handle = self.behaviour.handle
             if self.reason is not None:  # killed meanwhile
                 self.handle = _nothing
-            emit_start(self)
-            self._tell_started(None)
+            if reason is None:
+                self.started()
+
+    def started(self) -> None:
+        """It has got through its start."""
+        emit_start(self)
+        self._tell_started(None)
 
     def exchange_stage(self, exchange: Callable[[Any], Any]) -> None:
         """Put something around the user's object, or take it away again; unless the actor has ended."""
@@ -286,6 +287,8 @@ class LaneActor(pykka.Actor):
 
     def _leave(self) -> None:
         """Be in nobody's books any more."""
+        if self.parent is not None:
+            self.parent.driver.disown(self)
         if self._registered:
             pykka.ActorRegistry.unregister(self.actor_ref)
         self.engine.forget(self)

@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from genstage._core.messages import Down, Message
-from genstage._core.reasons import NoProc, shown
+from genstage._core.reasons import Killed, NoProc, shown
 from genstage._runtime.watch import Monitor, link, unlink
 from genstage.errors import OptionError
 from genstage.logger import get_logger
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from genstage._core.messages import Tag
     from genstage._core.reasons import Reason
-    from genstage._runtime.actor import Behaviour, LaneActor
+    from genstage._runtime.actor import LaneActor
     from genstage._runtime.engine import Engine
+    from genstage._runtime.launch import Behaviour
     from genstage._runtime.timers import Timer
     from genstage._runtime.watch import Watcher
 
@@ -48,9 +49,10 @@ class Driver:
         me: The address of the actor itself.
         pipeline: The pipeline it belongs to: that of whoever has started it, or what its behaviour sets.
         watched: What the actor watches, by the numbers of the watches.
+        children: What the actor has started and has not ended; ``None`` if it has never started any.
     """
 
-    __slots__ = ("_actor", "_engine", "_open", "me", "pipeline", "watched")
+    __slots__ = ("_actor", "_engine", "_open", "children", "me", "pipeline", "watched")
 
     def __init__(self, actor: LaneActor, engine: Engine) -> None:
         self.me = self._actor = actor
@@ -58,6 +60,7 @@ class Driver:
         self._open = True
         self.pipeline: str | None = None
         self.watched: dict[int, LaneActor] = {}
+        self.children: dict[LaneActor, None] | None = None
 
     def send(self, to: LaneActor | None, message: Any) -> None:
         """Deliver a message."""
@@ -89,8 +92,10 @@ class Driver:
             peer.remove_watcher(watch)
 
     def close(self) -> None:
-        """Let nothing out any more: the actor has ended. Takes all watches back."""
+        """Let nothing out any more: the actor has ended. Takes all watches back, and ends all children."""
         self._open = False
+        for child in reversed(list(self.children or ())):
+            self.kill(child, Killed())
         while self.watched:
             with suppress(KeyError):  # a kill can meet the actor's own thread here
                 number, peer = self.watched.popitem()
@@ -162,18 +167,51 @@ class Driver:
 
     # -- for supervisors ------------------------------------------------------------------------------
 
+    def adopt(self, child: LaneActor) -> None:
+        """The actor has a new child, which has not begun yet."""
+        if self.children is None:
+            self.children = {}
+        self.children[child] = None
+
+    def disown(self, child: LaneActor) -> None:
+        """A child has ended."""
+        if self.children is not None:
+            self.children.pop(child, None)
+
+    def started(self) -> None:
+        """The behaviour, whose ``start`` has returned ``STARTING``, has started."""
+        self._actor.started()
+
     def spawn(
         self,
         make: Callable[[Driver], Behaviour],
         *,
         name: str,
         own_lane: bool,
+        control: bool = False,
+        listed: bool = False,
+        outlives: bool = False,
         on_started: Callable[[Reason | None], None],
     ) -> LaneActor:
-        """Start an actor without waiting for it."""
-        return self._engine.spawn(
-            make, name=name, own_lane=own_lane, is_child=True, near=self._actor, on_started=on_started
+        """Start an actor without waiting for it. Unless it ``outlives`` this one, it ends with it.
+
+        Raises:
+            OptionError: It is to be listed, and the name is taken.
+        """
+        child = self._engine.spawn(
+            make,
+            name=name,
+            own_lane=own_lane,
+            control=control,
+            listed=listed,
+            parent=self._actor,
+            outlives=outlives,
+            near=self._actor,
+            on_started=on_started,
         )
+        if not self._actor.alive and not outlives:  # killed meanwhile: nobody else would end it
+            self.kill(child, Killed())
+        return child
 
     def kill(self, peer: LaneActor, reason: Reason) -> None:
         """Declare an actor dead, whatever it is doing."""

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from genstage._core.reasons import Reason
-    from genstage._runtime.actor import Behaviour
     from genstage._runtime.driver import Driver
     from genstage._runtime.lane import Lane
+    from genstage._runtime.launch import Behaviour
 
 __all__ = ["Engine"]
 
@@ -77,7 +77,8 @@ class Engine:
         name: str,
         own_lane: bool = False,
         control: bool = False,
-        is_child: bool = False,
+        parent: LaneActor | None = None,
+        outlives: bool = False,
         listed: bool = False,
         registered: bool = False,
         near: LaneActor | None = None,
@@ -90,7 +91,8 @@ class Engine:
             name: Its name.
             own_lane: Whether it blocks by nature, and so gets a thread of its own.
             control: Whether it is a supervisor.
-            is_child: Whether a supervisor starts it, and will end it.
+            parent: The supervisor that starts it, and will end it: at its own end at the latest.
+            outlives: Whether the supervisor's end is not its own, because what it does is not to be cut off.
             listed: Whether it can be found by its name.
             registered: Whether it is in pykka's global registry while it lives.
             near: Who starts it: what belongs together lives on one shared lane, and in one pipeline. A
@@ -103,7 +105,7 @@ class Engine:
         """
         self.check_process()
         with self._lock:
-            refused = self._closed if is_child else self.closing
+            refused = self.closing if parent is None else self._closed
             if not refused:
                 if listed and name in self._names:
                     raise OptionError("name", name, "a name that no running stage has")
@@ -116,11 +118,14 @@ class Engine:
                     lane=self._own_lane(name) if own_lane else home,
                     home=home,
                     own_lane=own_lane,
+                    parent=parent,
                     on_started=on_started,
                 )
                 if near is not None:
                     actor.driver.pipeline = near.driver.pipeline
-                self._actors[actor] = is_child
+                self._actors[actor] = parent is not None
+                if parent is not None and not outlives:
+                    parent.driver.adopt(actor)
                 if registered:
                     actor.register()
                 if listed:

@@ -19,15 +19,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from genstage._core.messages import SetDemand, Stop, SubscribeTo
-from genstage._core.reasons import Crash, Killed, Normal
+from genstage._core.reasons import Crash, Normal
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Callback
 from genstage.errors import GraphError, StageFailure
 from genstage.logger import get_logger
 from genstage.pipeline.statistics import stage_statistics
 from genstage.pipeline.work import Outcome
-from genstage.stage import make_core
-from genstage.supervision import ChildEnded, ChildrenStarted, ChildSpec, Group
+from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group, StageLaunch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,21 +137,19 @@ class RunSupervisor(Generic[R]):
             self._port.stop(Crash(error))
 
     def orphan(self, reason: Reason) -> None:
-        """It has ended before its time; called once its actor is dead, in any thread."""
+        """It has ended before its time; called once its actor and its stages are dead, in any thread."""
         self.state = "failed"
-        for child in self.children():
-            self._port.kill(child, Killed())
         exception = reason.exception if isinstance(reason, Crash) else None
         self._work.orphan((StageFailure("supervisor", reason, exception), *self._failures))
 
     def children(self) -> list[LaneActor]:
         """The actors of the stages; can be called from any thread."""
-        return [] if self._group is None else list(self._group.children.values())
+        return [] if self._group is None else list(self._group.actors.values())
 
     def statistics(self) -> dict[str, StageStatistics]:
         """The stages' figures, of those that have ended too; can be called from any thread."""
         group = self._group
-        living = {} if group is None else dict(group.children)
+        living = {} if group is None else group.actors
         return {name: stage_statistics(child, self.restarts) for name, child in living.items()} | self._final
 
     # -- messages -------------------------------------------------------------------------------------
@@ -191,7 +188,7 @@ class RunSupervisor(Generic[R]):
 
     def _children_started(self) -> None:
         assert self._group is not None and self._graph is not None  # noqa: S101, PT018 - they have been started
-        cores = {name: child.behaviour for name, child in self._group.children.items()}
+        cores = {name: actor.behaviour for name, actor in self._group.actors.items()}
         try:
             self._graph.check_kinds(
                 {name: core.kind for name, core in cores.items() if isinstance(core, StageCore)}
@@ -217,7 +214,9 @@ class RunSupervisor(Generic[R]):
         self._subscribe_next()
 
     def _child_ended(self, event: ChildEnded) -> None:
-        self._final[event.id] = stage_statistics(event.child, self.restarts)
+        name = event.child.name
+        if event.child.actor is not None:
+            self._final[name] = stage_statistics(event.child.actor, self.restarts)
         assert self._graph is not None  # noqa: S101 - there are stages
         if self.state == "stopping":
             if isinstance(event.reason, Crash) and self._failures:
@@ -228,7 +227,7 @@ class RunSupervisor(Generic[R]):
             self._add_failure(event)
             self._stop_stages()
         else:
-            self._normal_end(event.id)
+            self._normal_end(name)
         self._stages_ended()
 
     def _normal_end(self, name: str) -> None:
@@ -265,11 +264,18 @@ class RunSupervisor(Generic[R]):
         assert self._graph is not None  # noqa: S101 - it has been prepared
         self.state = "starting"
         nodes = self._graph.consumers_first()
-        specs = [ChildSpec(node.name, make_core(node.factory, node.name), node.blocking) for node in nodes]
+        children = [
+            Child(
+                node.name,
+                StageLaunch(node.factory, node.name, own_lane=node.blocking),
+                shutdown_s=self._shutdown_s,
+            )
+            for node in nodes
+        ]
         self._edges = list(reversed(self._graph.edges))
         self._working = set(self._graph.sinks())
         self._enough = False
-        self._group = Group(self._port, specs, shutdown_s=self._shutdown_s)
+        self._group = Group(self._port, children)
         self._group.start()
 
     def _subscribe_next(self) -> None:
@@ -284,13 +290,14 @@ class RunSupervisor(Generic[R]):
         edge = self._edges[-1]
         supervisor = self._port.me
         answer = Callback(lambda value: supervisor.tell(_Subscribed(group, value)))
-        target = group.children[edge.producer]
-        self._port.send(group.children[edge.consumer], SubscribeTo(target, edge.options, answer))
+        actors = group.actors
+        target = actors[edge.producer]
+        self._port.send(actors[edge.consumer], SubscribeTo(target, edge.options, answer))
 
     def _add_failure(self, event: ChildEnded) -> None:
         exception = event.reason.exception if isinstance(event.reason, Crash) else None
         if exception is None or all(exception is not failure.exception for failure in self._failures):
-            self._failures.append(StageFailure(event.id, event.reason, exception))
+            self._failures.append(StageFailure(event.child.name, event.reason, exception))
 
     def _stop_stages(self) -> None:
         self.state = "stopping"
@@ -324,7 +331,7 @@ class RunSupervisor(Generic[R]):
     def _set_demand(self, mode: Literal["forward", "accumulate"]) -> None:
         assert self._group is not None and self._graph is not None  # noqa: S101, PT018 - they have been started
         for name in self._graph.sources():
-            self._port.send(self._group.children[name], SetDemand(mode))
+            self._port.send(self._group.actors[name], SetDemand(mode))
 
     def _publish(self) -> None:
         self.state = "publishing"
@@ -348,5 +355,6 @@ class RunSupervisor(Generic[R]):
             lambda _: _Task(function),
             name=step,
             own_lane=True,
+            outlives=True,
             on_started=lambda reason: supervisor.tell(_TaskDone(step, reason or Normal())),
         )

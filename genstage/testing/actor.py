@@ -11,6 +11,7 @@ from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer
 from genstage._runtime.driver import Driver
+from genstage._runtime.launch import STARTING
 from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
 from genstage.errors import CallTimeoutError, OptionError
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from genstage._core.messages import Tag
-    from genstage._runtime.actor import Behaviour
     from genstage._runtime.calls import Request
+    from genstage._runtime.launch import Behaviour, Starting
     from genstage._runtime.watch import Watcher
     from genstage.testing.network import Network
 
@@ -70,6 +71,7 @@ class SimulatedActor:
         network: Where it lives.
         make: Makes its behaviour, in its first turn.
         name: Its name.
+        parent: The supervisor that has started it.
         on_started: Told once: ``None``, or why it does not start.
 
     Attributes:
@@ -84,10 +86,12 @@ class SimulatedActor:
         make: Callable[[Any], Behaviour],
         *,
         name: str,
+        parent: SimulatedActor | None = None,
         on_started: Callable[[Reason | None], None],
     ) -> None:
         self.network = self.lane = self.engine = network
         self.name = name
+        self.parent = parent
         self.behaviour: Behaviour | None = None
         self.reason: Reason | None = None
         self.driver = SimulatedPort(self, network)
@@ -162,16 +166,21 @@ class SimulatedActor:
             self.end(Crash(error))
 
     def _begin(self) -> None:
+        reason: Reason | Starting | None
         try:
             behaviour = self.behaviour = self._make(self.driver)
             reason = behaviour.start()
         except BaseException as error:  # noqa: BLE001 - a factory is the user's code
             reason = Crash(error)
-        if reason is not None:
+        if reason is not None and reason is not STARTING:
             self.end(reason)
-        elif self.alive:
-            emit_start(cast("Any", self))
-            self._tell_started(None)
+        elif reason is None and self.alive:
+            self.started()
+
+    def started(self) -> None:
+        """It has got through its start."""
+        emit_start(cast("Any", self))
+        self._tell_started(None)
 
     def exchange_stage(self, exchange: Callable[[Any], Any]) -> None:
         """Put something around the user's object, or take it away again; unless the actor has ended."""
@@ -200,6 +209,8 @@ class SimulatedActor:
             request.lost(self.name, reason)
         emit_end(cast("Any", self))
         self.network.forget(self)
+        if self.parent is not None:
+            self.parent.driver.disown(cast("Any", self))
         self._tell_started(reason)
         return True
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from genstage._core.reasons import Reason
-    from genstage._runtime.actor import Behaviour
+    from genstage._runtime.launch import Behaviour
     from genstage.testing.clock import ManualClock
     from genstage.testing.schedule import Schedule
 
@@ -161,6 +161,8 @@ class Network:
         listed: bool = False,
         at_once: bool = False,
         near: SimulatedActor | None = None,
+        parent: SimulatedActor | None = None,
+        outlives: bool = False,
         on_started: Callable[[Reason | None], None],
         **_of_lanes: Any,
     ) -> SimulatedActor:
@@ -171,10 +173,12 @@ class Network:
         """
         if listed and name in self._names:
             raise OptionError("name", name, "a name that no running stage has")
-        actor = SimulatedActor(self, make, name=name, on_started=on_started)
+        actor = SimulatedActor(self, make, name=name, parent=parent, on_started=on_started)
         if near is not None:
             actor.driver.pipeline = near.driver.pipeline
         self.actors.append(actor)
+        if parent is not None and not outlives:
+            parent.driver.adopt(cast("Any", actor))
         if listed:
             self._names[name] = actor
         if at_once:

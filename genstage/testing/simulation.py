@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Crash, Killed, Shutdown
+from genstage._runtime.starting import start_error
 from genstage._runtime.stream import event_stream
 from genstage._runtime.typed_refs import ref_to
-from genstage.client import _check_name, _start_error
+from genstage.client import _check_name
 from genstage.errors import OptionError
 from genstage.stage import check_factory, make_core
 from genstage.testing.clock import ManualClock
@@ -131,7 +132,7 @@ class Simulation(Probing):
             make_core(factory, name), name=name, listed=True, at_once=True, on_started=reasons.append
         )
         if reasons[0] is not None:
-            raise _start_error(name, reasons[0])
+            raise start_error(name, reasons[0])
         return ref_to(cast("Any", actor))
 
     def find(self, name: str) -> StageRef | None:

@@ -200,7 +200,7 @@ def test_a_killed_stage_is_replaced(line, gate, stage):
     line.traps["through"] = lambda moment: moment == 17 and (reached.set(), gate.wait())
     with pipeline(line, max_restarts=3).run() as run:
         assert reached.wait(DEADLINE_S)
-        actor = run._supervisor._group.children[stage]
+        actor = run._supervisor._group.actors[stage]
         run._engine.kill(actor, Killed())
         line.traps["through"] = lambda _: None
         gate.set()
@@ -578,7 +578,7 @@ def test_equal_failures_are_all_told(line):
             begun.wait(DEADLINE_S)
         elif moment == 17:
             (run,) = runs
-            run._engine.kill(run._supervisor._group.children["left"], Killed())
+            run._engine.kill(run._supervisor._group.actors["left"], Killed())
 
     line.traps["through"] = trap
     run = pipeline(line, max_restarts=9).run()

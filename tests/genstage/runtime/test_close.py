@@ -211,7 +211,7 @@ class Boss(Child):
 
 
 @pytest.mark.parametrize("orphan", [False, True])
-def test_children_are_left_to_their_supervisor_unless_it_has_gone(orphan):
+def test_children_are_left_to_their_supervisor_and_end_with_it(orphan):
     engine = Engine("mine")
     started = threading.Event()
     boss = engine.spawn(Boss, name="boss", control=True, on_started=lambda _: started.set())
@@ -220,7 +220,7 @@ def test_children_are_left_to_their_supervisor_unless_it_has_gone(orphan):
         boss.end(Killed())
     engine.close(DEADLINE_S)
 
-    assert boss.behaviour.child.reason == (Shutdown() if orphan else Named("the boss said so"))
+    assert boss.behaviour.child.reason == (Killed() if orphan else Named("the boss said so"))
     assert boss.reason == (Killed() if orphan else Named("the boss said so"))
 
 

@@ -285,6 +285,10 @@ class Blocks:
 
 def test_no_thread_is_started_any_more_when_the_interpreter_exits(monkeypatch, gate, caplog):
     engine = Engine("ending")
+    elsewhere = Engine("elsewhere")  # a parent that is not told to stop
+    parent = elsewhere.spawn(
+        partial(Blocks, inside=None, gate=None), name="parent", on_started=lambda _: None
+    )
     blocked = [threading.Event() for _ in range(3)]
     actors = []
     for number, inside in enumerate(blocked):
@@ -293,7 +297,7 @@ def test_no_thread_is_started_any_more_when_the_interpreter_exits(monkeypatch, g
             engine.spawn(
                 partial(Blocks, inside=inside, gate=gate),
                 name=f"blocks {number}",
-                is_child=True,  # not told to stop before the others
+                parent=parent,  # not told to stop before the others
                 on_started=lambda _, started=started: started.set(),
             )
         )
@@ -307,7 +311,7 @@ def test_no_thread_is_started_any_more_when_the_interpreter_exits(monkeypatch, g
         partial(Blocks, inside=None, gate=None),
         name="of a supervisor",
         own_lane=True,
-        is_child=True,
+        parent=parent,
         on_started=lambda _: None,
     )
     for inside in blocked[:2]:  # there are two threads
@@ -318,6 +322,7 @@ def test_no_thread_is_started_any_more_when_the_interpreter_exits(monkeypatch, g
     assert child.lane is engine._shared[0]
     gate.set()
     engine.close(DEADLINE_S)
+    elsewhere.close(DEADLINE_S)
 
     assert blocked[2].is_set()
     assert started == []

@@ -4,15 +4,35 @@ import pytest
 
 from genstage import Crash, Killed, NoProc, Normal, Shutdown
 from genstage._core.messages import Down, Message, Stop
-from genstage.supervision import ChildEnded, ChildrenStarted, ChildSpec, Group
+from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group
 
 
-class Child:
+class Actor:
     def __init__(self, name, on_started):
         self.name, self.on_started, self.reason = name, on_started, None
 
     def __repr__(self):
         return self.name
+
+
+class Timer:
+    def __init__(self, pending, message):
+        self.pending, self.message = pending, message
+
+    def cancel(self):
+        self.pending.remove(self.message)
+
+
+class Launch:
+    """What a group needs of what a child is."""
+
+    control = False
+
+    def __init__(self, name):
+        self.own_lane = name.startswith("own")
+
+    def make(self, port):
+        raise NotImplementedError
 
 
 class Port:
@@ -23,6 +43,7 @@ class Port:
         self.children = {}
         self.mailbox = []
         self.watches = {}
+        self.overdue = []
 
     @property
     def me(self):
@@ -31,9 +52,9 @@ class Port:
     def tell(self, message):
         self.mailbox.append(message)
 
-    def spawn(self, _make, *, name, own_lane, on_started):
+    def spawn(self, _make, *, name, own_lane, on_started, **_):
         self.effects.append(("spawn", name, own_lane))
-        return self.children.setdefault(name, Child(name, on_started))
+        return self.children.setdefault(name, Actor(name, on_started))
 
     def watch(self, child):
         number = len(self.watches) + 1
@@ -45,7 +66,8 @@ class Port:
 
     def schedule(self, delay_s, message):
         self.effects.append(("schedule", delay_s))
-        self.overdue = message
+        self.overdue.append(message)
+        return Timer(self.overdue, message)
 
     def kill(self, child, reason):
         self.effects.append(("kill", child.name, reason))
@@ -61,8 +83,7 @@ class Bench:
 
     def __init__(self, *names):
         self.port = Port()
-        specs = [ChildSpec(name, make=None, own_lane=name.startswith("own")) for name in names]
-        self.group = Group(self.port, specs, shutdown_s=5)
+        self.group = Group(self.port, [Child(name, Launch(name), shutdown_s=5) for name in names])
 
     def start(self):
         self.group.start()
@@ -70,15 +91,15 @@ class Bench:
 
     def started(self, name, reason=None):
         self.port.children[name].on_started(reason)
-        (message,) = self.port.mailbox
-        self.port.mailbox.clear()
-        return self.group.handle(message), self.port.took()
+        messages, self.port.mailbox = self.port.mailbox, []
+        events = [self.group.handle(message) for message in messages]
+        return events[0] if events else None, self.port.took()
 
     def down(self, name, reason):
         child = self.port.children[name]
         child.reason = reason
         event = self.group.handle(Down(self.port.watches[name], reason))
-        assert event == ChildEnded(name, reason, child)
+        assert (event.child.actor, event.reason) == (child, reason)
         return self.port.took()
 
     def stop(self):
@@ -86,7 +107,8 @@ class Bench:
         return self.port.took()
 
     def overdue(self):
-        assert self.group.handle(self.port.overdue) is None
+        for message in list(self.port.overdue):
+            assert self.group.handle(message) is None
         return self.port.took()
 
 
@@ -132,7 +154,8 @@ def test_a_child_that_ended_before_it_was_watched_has_its_own_reason():
     child.reason = Normal()
 
     event = bench.group.handle(Down(bench.port.watches["a"], NoProc()))
-    assert event == ChildEnded("a", Normal(), child)
+    assert event == ChildEnded(bench.group.children["a"], Normal(), started=False)
+    assert bench.group.actors == {"a": child}
 
 
 def test_children_are_told_to_stop_the_last_first():
@@ -140,7 +163,9 @@ def test_children_are_told_to_stop_the_last_first():
 
     assert bench.stop() == [
         ("send", "c", Stop(Shutdown())),
+        ("schedule", 5),
         ("send", "b", Stop(Shutdown())),
+        ("schedule", 5),
         ("send", "a", Stop(Shutdown())),
         ("schedule", 5),
     ]
@@ -157,7 +182,7 @@ def test_who_overstays_is_killed():
     bench.stop()
     bench.down("b", Shutdown())
 
-    assert bench.overdue() == [("kill", "a", Killed()), ("kill", "c", Killed())]
+    assert bench.overdue() == [("kill", "c", Killed()), ("kill", "a", Killed())]
     bench.down("a", Killed())
     bench.down("c", Killed())
     assert bench.group.ended
@@ -194,7 +219,7 @@ def test_what_is_not_about_this_group_means_nothing():
 
     assert bench.group.handle(Message("hello")) is None
     assert bench.group.handle(Down(99, Normal())) is None
-    assert bench.group.handle(other.port.overdue) is None
+    assert bench.group.handle(other.port.overdue[0]) is None
     other.port.children["a"].on_started(None)
     assert bench.group.handle(other.port.mailbox.pop()) is None
     assert bench.port.took() == []

@@ -23,7 +23,7 @@ from genstage import (
 from genstage._core.messages import Down
 from genstage._runtime.watch import Exited
 from genstage.errors import CallTimeoutError, DeadStageError, OptionError, StartError
-from genstage.supervision import ChildEnded, ChildrenStarted, ChildSpec, Group
+from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group
 from genstage.testing import Simulation
 
 
@@ -455,8 +455,8 @@ def test_timers_run_when_the_clock_is_moved():
 class Boss:
     """A supervisor: a group and what it says."""
 
-    def __init__(self, port, specs, told):
-        self.group = Group(port, specs, shutdown_s=5)
+    def __init__(self, port, children, told):
+        self.group = Group(port, children)
         self.told = told
 
     def start(self):
@@ -474,16 +474,26 @@ class Stubborn(Actor):
         pass
 
 
+class StubbornLaunch:
+    control = False
+
+    def __init__(self, *, own_lane=False):
+        self.own_lane = own_lane
+
+    def make(self, port):
+        return Stubborn(port, [])
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_supervisors_run_on_it(seed):
     with Simulation(seed=seed) as simulation:
         told = []
-        specs = [
-            ChildSpec("stubborn", lambda port: Stubborn(port, [])),
-            ChildSpec("own", lambda port: Stubborn(port, []), own_lane=True),
+        children = [
+            Child("stubborn", StubbornLaunch(), shutdown_s=5),
+            Child("own", StubbornLaunch(own_lane=True), shutdown_s=5),
         ]
         boss = simulation._network.spawn(
-            lambda port: Boss(port, specs, told), name="boss", on_started=lambda _: None
+            lambda port: Boss(port, children, told), name="boss", on_started=lambda _: None
         )
         simulation.run()
         assert told == [None, ChildrenStarted()]
@@ -493,7 +503,7 @@ def test_supervisors_run_on_it(seed):
         assert told[2:] == []
         simulation.advance(5)
         ends = [event for event in told[2:] if event is not None]
-        assert {(end.id, end.reason) for end in ends} == {("stubborn", Killed()), ("own", Killed())}
+        assert {(end.child.name, end.reason) for end in ends} == {("stubborn", Killed()), ("own", Killed())}
         assert all(isinstance(end, ChildEnded) for end in ends)
         assert boss.behaviour.group.ended
 
