@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from genstage import Consumer, Crash, Finish, Normal, OptionError, Producer, Reply, Runtime, Shutdown
+from genstage._core.messages import Stop
 from genstage.stage import make_core
 from genstage.telemetry import EVENTS, Telemetry
 from genstage.testing import Simulation
@@ -200,10 +201,16 @@ class Teller:
 
     def start(self):
         self._port.emit("pipeline.exception", {}, stage="child", reason=Normal())
-        self._port.spawn(make_core(Numbers, "child"), name="child", own_lane=False, on_started=lambda _: None)
+        port = self._port
+        make = make_core(Numbers, "child")
+        self.child = port.spawn(make, name="child", own_lane=False, on_started=lambda _: None)
+        port.watch(self.child)
 
     def handle(self, message):
-        self._port.stop(message.reason)
+        if isinstance(message, Stop):
+            self._port.send(self.child, message)
+        else:
+            self._port.stop(message.reason)
 
 
 @pytest.mark.parametrize("ground", [Simulation, lambda: Runtime(name="simulation")])
