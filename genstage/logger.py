@@ -2,21 +2,56 @@
 
 Nothing is configured here: records go to the standard logger of the given name, which shows what the
 application wants to see, and by default nothing below a warning.
+
+A record tells whose it is by the fields ``runtime``, ``pipeline``, ``stage`` and ``chunk``, as far as there
+are such. They are added here, from the context of whoever logs: an actor's turns run in a context of its own.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
-__all__ = ["Logger", "get_logger"]
+__all__ = ["Logger", "Origin", "get_logger", "log_chunk", "log_for"]
 
 Logger = structlog.stdlib.BoundLogger
+
+
+class Origin(Protocol):
+    """Whom records are about; a running actor is."""
+
+    @property
+    def log_fields(self) -> Mapping[str, str]:
+        """What its records carry: ``runtime``, ``pipeline`` and ``stage``, as far as there are such."""
+
+
+_origin: ContextVar[Origin | None] = ContextVar("genstage.logger.origin", default=None)
+_chunk: ContextVar[int | None] = ContextVar("genstage.logger.chunk", default=None)
+
+
+def log_for(origin: Origin) -> None:
+    """From now on, what is logged in this context is about ``origin``.
+
+    Args:
+        origin: Asked for its fields each time.
+    """
+    _origin.set(origin)
+
+
+def log_chunk(index: int | None) -> None:
+    """From now on, what is logged in this context is about a chunk.
+
+    Args:
+        index: Its number; ``None`` for no chunk any more. Whoever fails with a chunk lets it stand: the end
+            of the stage is about it, too.
+    """
+    _chunk.set(index)
 
 
 def get_logger(name: str, **fields: Any) -> Logger:
@@ -26,8 +61,8 @@ def get_logger(name: str, **fields: Any) -> Logger:
 
     Args:
         name: Name of the standard logger: that of the module.
-        fields: Bound to every record; ``stage``, ``pipeline`` and the like. A field whose name a record
-            needs for itself (``name``, ``message``, …) gets a ``_`` at the end.
+        fields: Bound to every record; ``stage`` and the like are left out if they are ``None``. A field
+            whose name a record needs for itself (``name``, ``message``, …) gets a ``_`` at the end.
 
     Example:
         >>> get_logger("genstage.example", stage="double").debug("not shown by default")
@@ -38,12 +73,28 @@ def get_logger(name: str, **fields: Any) -> Logger:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
+            _add_origin,
             _rename_reserved,
             _render,
         ],
         context_class=dict,
     )
     return cast("Logger", logger.bind(**fields))
+
+
+_WHO = ("runtime", "pipeline", "stage")
+
+
+def _add_origin(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Tell whose record it is, unless it says itself that it is about somebody else."""
+    origin = _origin.get()
+    own = {} if origin is None else origin.log_fields
+    if all(name not in event or event[name] == own.get(name) for name in _WHO):
+        event = {**own, "chunk": _chunk.get(), **event}
+    for name in (*_WHO, "chunk"):
+        if event.get(name, "") is None:
+            del event[name]
+    return event
 
 
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message"}

@@ -64,9 +64,9 @@ class StageContext:
 
     @property
     def log(self) -> Logger:
-        """A logger whose records carry the stage's name."""
+        """A logger whose records carry the names of runtime, pipeline and stage, and the chunk at hand."""
         if self._log is None:
-            self._log = get_logger("genstage.stage.user", stage=self.name)
+            self._log = get_logger("genstage.stage.user", **self._port.log_fields)
         return self._log
 
     def send(self, message: Any) -> None:

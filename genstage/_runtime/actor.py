@@ -29,7 +29,7 @@ from genstage._runtime.launch import STARTING
 from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
 from genstage.errors import OptionError
-from genstage.logger import get_logger
+from genstage.logger import get_logger, log_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,6 +211,7 @@ class LaneActor(pykka.Actor):
 
     def _begin(self, make: Callable[[Driver], Behaviour]) -> None:
         reason: Reason | Starting | None
+        log_for(self.driver)
         try:
             behaviour = self.behaviour = make(self.driver)
             reason = behaviour.start() if self.alive else None
@@ -320,7 +321,7 @@ class LaneActor(pykka.Actor):
         except Exception:  # noqa: BLE001, S110 - one that takes no notes, such as a frozen dataclass
             pass
         try:
-            get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=error)
+            get_logger("genstage.runtime", **self.driver.log_fields).error("stage failed", exc_info=error)
         except Exception:  # noqa: BLE001 - a log handler's own: others have to be told of the end all the same
             traceback.print_exc()
 

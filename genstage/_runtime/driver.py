@@ -117,9 +117,15 @@ class Driver:
     def report(self, event: str, **fields: Any) -> None:
         """Tell the log."""
         level = _LEVELS.get(event, logging.ERROR)
-        logger = get_logger("genstage.stage", stage=self._actor.name)
+        logger = get_logger("genstage.stage", **self.log_fields)
         shown_fields = {key: shown(value, repr) for key, value in fields.items()}
         logger.log(level, event.replace("_", " "), **shown_fields)
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What log records about the actor carry."""
+        pipeline = {} if self.pipeline is None else {"pipeline": self.pipeline}
+        return {"runtime": self._engine.name, **pipeline, "stage": self._actor.name}
 
     def emit(self, event: str, measurements: Mapping[str, float], **metadata: Any) -> None:
         """Tell telemetry, if anybody listens.

@@ -55,9 +55,10 @@ class Engine:
         self.name = name
         self.telemetry = Telemetry(name, self._measure)
         self.timers = Timers(f"{name}-timers")
-        self._shared = [shared_lane(f"{name}-shared")]
+        self._shared = [shared_lane(f"{name}-shared", runtime=name)]
         if not HAS_GIL:
-            self._shared += [shared_lane(f"{name}-shared{n}") for n in range(2, (os.cpu_count() or 1) + 1)]
+            more = range(2, (os.cpu_count() or 1) + 1)
+            self._shared += [shared_lane(f"{name}-shared{n}", runtime=name) for n in more]
         self._spread = cycle(self._shared)
         self._lock = threading.Lock()
         self._actors: dict[LaneActor, bool] = {}  # in order of their start; whether it is somebody's child
@@ -203,7 +204,7 @@ class Engine:
             actor.lane.abandon(actor)
         frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to a thread's stack
         busy_at = "" if frame is None else "".join(traceback.format_stack(frame))
-        get_logger("genstage.runtime", stage=actor.name).warning(
+        get_logger("genstage.runtime", **actor.driver.log_fields).warning(
             "stage killed", reason=str(reason), busy_at=busy_at
         )
 

@@ -172,7 +172,7 @@ class StageRef:
             An asynchronous program waits for a stage by a future of its loop: ``ref.on_end(lambda reason:
             loop.call_soon_threadsafe(ended.set_result, reason))``.
         """
-        request = Callback(partial(_call_safely, function, self.name))
+        request = Callback(partial(_call_safely, function, self._actor))
         self._actor.await_end(request)
         return partial(self._actor.forget_request, request)
 
@@ -243,11 +243,12 @@ class StageRef:
         return f"<{type(self).__name__} {self.name!r} {self._actor.state}{self._counts()} lane={lane}>"
 
 
-def _call_safely(function: Callable[[Reason], object], name: str, reason: Reason) -> None:
+def _call_safely(function: Callable[[Reason], object], actor: LaneActor, reason: Reason) -> None:
     try:
         function(reason)
-    except BaseException:  # noqa: BLE001 - it is the user's, and others have to be told too
-        get_logger("genstage.runtime", stage=name).exception("a function told of the end failed")
+    except BaseException:  # it is the user's, and others have to be told too
+        log = get_logger("genstage.runtime", **actor.driver.log_fields)
+        log.exception("a function told of the end failed")
 
 
 def _checked(timeout_s: float | None) -> float | None:

@@ -50,6 +50,7 @@ class SharedLane:
 
     Args:
         name: Names the threads.
+        runtime: Name of the runtime, for log records.
         max_runners: Threads it may have, 1 or more.
 
     Attributes:
@@ -57,8 +58,9 @@ class SharedLane:
         steals: How often the baton was taken from a turn that took long.
     """
 
-    def __init__(self, name: str, *, max_runners: int = _MAX_RUNNERS) -> None:
+    def __init__(self, name: str, *, runtime: str | None = None, max_runners: int = _MAX_RUNNERS) -> None:
         self.name = name
+        self._runtime = runtime
         self._queue: deque[Item] = deque()
         self.append = self._queue.append
         self.sleeping = False
@@ -316,7 +318,7 @@ class SharedLane:
                     self._vacant = True
         if self._vacant and not self._warned:
             self._warned = True
-            get_logger("genstage.runtime", lane=self.name).warning(
+            get_logger("genstage.runtime", runtime=self._runtime, stage=None, lane=self.name).warning(
                 "all threads of a lane are in turns that block", threads=len(self._runners)
             )
 
@@ -360,9 +362,9 @@ class _LockedLane(SharedLane):
         self._asleep = asleep
 
 
-def shared_lane(name: str) -> SharedLane:
+def shared_lane(name: str, *, runtime: str | None = None) -> SharedLane:
     """The lane that fits the interpreter."""
-    return SharedLane(name) if HAS_GIL else _LockedLane(name)
+    return (SharedLane if HAS_GIL else _LockedLane)(name, runtime=runtime)
 
 
 def _peek(slot: list[Item]) -> Item | None:

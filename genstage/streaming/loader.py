@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage._core.results import Finish
 from genstage.errors import SourceError
+from genstage.logger import log_chunk
 from genstage.sources import Record, Records
 from genstage.stage import Producer
 from genstage.streaming.chunk import Chunk
@@ -115,6 +116,7 @@ class Loader(Producer[Chunk[Record]]):
 
     def _next(self) -> Sequence[Chunk[Record]] | Finish[Chunk[Record]]:
         assert self._cursor is not None  # noqa: S101 - opened in init
+        log_chunk(self._index)
         most = min(self._chunk_records, _FIRST_CHUNK_RECORDS) if not self._index else self._chunk_records
         rows = self._cursor.fetch(most, self._chunk_bytes)
         chunk = Chunk[Record](
@@ -128,6 +130,7 @@ class Loader(Producer[Chunk[Record]]):
         self._index += 1
         self._read = chunk.last
         self._owed -= 1
+        log_chunk(None)
         if not rows:
             return Finish([chunk])
         if self._index == 1:

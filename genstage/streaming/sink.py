@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from genstage.errors import GenstageError
+from genstage.logger import log_chunk
 from genstage.stage import Consumer
 from genstage.streaming.chunk import Chunk
 
@@ -80,6 +81,7 @@ class Sink(Consumer[Chunk[Any]]):
         consumer, output = self._consumer, self._output
         assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
         for chunk in events:
+            log_chunk(chunk.index)
             if self._end:
                 raise GapError(self._position, "the data had ended, but another chunk came")
             if chunk.first != self._position:
@@ -88,6 +90,7 @@ class Sink(Consumer[Chunk[Any]]):
             self._position = chunk.last
             self._end = chunk.end
             self._moved(chunk.last)
+        log_chunk(None)
 
     def handle_cancel(self, cancellation: Cancellation, subscription: Subscription) -> None:  # noqa: ARG002 - there is one
         """At the end of the data, finalize and sync."""

@@ -15,7 +15,7 @@ from genstage._runtime.launch import STARTING
 from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
 from genstage.errors import CallTimeoutError, OptionError
-from genstage.logger import get_logger
+from genstage.logger import get_logger, log_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +167,7 @@ class SimulatedActor:
 
     def _begin(self) -> None:
         reason: Reason | Starting | None
+        log_for(self.driver)
         try:
             behaviour = self.behaviour = self._make(self.driver)
             reason = behaviour.start()
@@ -197,7 +198,8 @@ class SimulatedActor:
         if isinstance(reason, Crash) and not (
             self._on_started is not None and isinstance(reason.exception, OptionError)
         ):
-            get_logger("genstage.runtime", stage=self.name).error("stage failed", exc_info=reason.exception)
+            log = get_logger("genstage.runtime", **self.driver.log_fields)
+            log.error("stage failed", exc_info=reason.exception)
         self.driver.close()
         watchers, self._watchers = self._watchers, {}
         with self.network.speaking(self):

@@ -80,6 +80,7 @@ class Network:
         clock: Timers.
 
     Attributes:
+        name: In telemetry and log records, as a runtime's.
         telemetry: Where to attach handlers.
         turning: Whose turn it is; ``None`` between turns.
         reports: What cores told the log: name, event, fields.
@@ -90,7 +91,8 @@ class Network:
     def __init__(self, schedule: Schedule, clock: ManualClock) -> None:
         self.schedule = schedule
         self.clock = clock
-        self.telemetry = Telemetry("simulation", self._measure)
+        self.name = "simulation"
+        self.telemetry = Telemetry(self.name, self._measure)
         self.numbers = count(1)
         self.turning: SimulatedActor | None = None
         self.actors: list[SimulatedActor] = []
@@ -190,7 +192,8 @@ class Network:
     def kill(self, actor: SimulatedActor, reason: Reason) -> None:
         """Declare an actor dead: no callback of it runs any more."""
         if actor.end(reason):
-            get_logger("genstage.runtime", stage=actor.name).warning("stage killed", reason=str(reason))
+            log = get_logger("genstage.runtime", **actor.driver.log_fields)
+            log.warning("stage killed", reason=str(reason))
 
     def forget(self, actor: SimulatedActor) -> None:
         """An actor has ended: nothing reaches it."""

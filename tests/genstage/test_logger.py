@@ -1,8 +1,9 @@
+import contextvars
 import logging
 
 import pytest
 
-from genstage.logger import get_logger
+from genstage.logger import get_logger, log_chunk, log_for
 
 
 def test_fields_are_attributes_of_the_record(caplog):
@@ -46,3 +47,48 @@ def test_what_nobody_wants_to_see_is_not_made(caplog):
     get_logger("genstage.example").debug("%d", "no number")  # would raise if it were
 
     assert caplog.records == []
+
+
+class Origin:
+    log_fields = {"runtime": "billing", "stage": "double", "pipeline": "orders"}  # noqa: RUF012 - never changed
+
+
+def in_a_context(function):
+    contextvars.Context().run(function)
+
+
+def logged(caplog):
+    names = ("runtime", "pipeline", "stage", "chunk", "late")
+    return [{name: value for name, value in vars(one).items() if name in names} for one in caplog.records]
+
+
+def test_a_record_carries_whom_its_context_is_about(caplog):
+    def about_a_stage():
+        log_for(Origin)
+        get_logger("genstage.example").warning("one", late=True)
+        log_chunk(7)
+        get_logger("genstage.example", **Origin.log_fields).warning("two")
+        log_chunk(None)
+        get_logger("genstage.example").warning("three")
+
+    in_a_context(about_a_stage)
+    get_logger("genstage.example").warning("four")
+
+    assert logged(caplog) == [
+        {**Origin.log_fields, "late": True},
+        {**Origin.log_fields, "chunk": 7},
+        Origin.log_fields,
+        {},
+    ]
+
+
+def test_a_record_about_somebody_else_carries_nothing_of_its_context(caplog):
+    def about_a_stage():
+        log_for(Origin)
+        log_chunk(7)
+        get_logger("genstage.example", runtime="billing", stage="other").warning("one")
+        get_logger("genstage.example", runtime="billing", stage=None).warning("two", late=None)
+
+    in_a_context(about_a_stage)
+
+    assert logged(caplog) == [{"runtime": "billing", "stage": "other"}, {"runtime": "billing", "late": None}]
