@@ -28,7 +28,7 @@ class Origin(Protocol):
 
     @property
     def log_fields(self) -> Mapping[str, str]:
-        """What its records carry: ``runtime``, ``pipeline`` and ``stage``, as far as there are such."""
+        """What its records carry: ``runtime``, ``pipeline``, and ``stage`` or ``supervisor``."""
 
 
 _origin: ContextVar[Origin | None] = ContextVar("genstage.logger.origin", default=None)
@@ -82,7 +82,7 @@ def get_logger(name: str, **fields: Any) -> Logger:
     return cast("Logger", logger.bind(**fields))
 
 
-_WHO = ("runtime", "pipeline", "stage")
+_WHO = ("runtime", "pipeline", "stage", "supervisor")
 
 
 def _add_origin(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -47,17 +47,19 @@ class Driver:
 
     Attributes:
         me: The address of the actor itself.
+        control: Whether it is a supervisor.
         pipeline: The pipeline it belongs to: that of whoever has started it, or what its behaviour sets.
         watched: What the actor watches, by the numbers of the watches.
         children: What the actor has started and has not ended; ``None`` if it has never started any.
     """
 
-    __slots__ = ("_actor", "_engine", "_open", "children", "me", "pipeline", "watched")
+    __slots__ = ("_actor", "_engine", "_open", "children", "control", "me", "pipeline", "watched")
 
     def __init__(self, actor: LaneActor, engine: Engine) -> None:
         self.me = self._actor = actor
         self._engine = engine
         self._open = True
+        self.control = False
         self.pipeline: str | None = None
         self.watched: dict[int, LaneActor] = {}
         self.children: dict[LaneActor, None] | None = None
@@ -125,7 +127,8 @@ class Driver:
     def log_fields(self) -> dict[str, str]:
         """What log records about the actor carry."""
         pipeline = {} if self.pipeline is None else {"pipeline": self.pipeline}
-        return {"runtime": self._engine.name, **pipeline, "stage": self._actor.name}
+        own = "supervisor" if self.control else "stage"
+        return {"runtime": self._engine.name, **pipeline, own: self._actor.name}
 
     def emit(self, event: str, measurements: Mapping[str, float], **metadata: Any) -> None:
         """Tell telemetry, if anybody listens.

@@ -122,6 +122,7 @@ class Engine:
                     parent=parent,
                     on_started=on_started,
                 )
+                actor.driver.control = control
                 if near is not None:
                     actor.driver.pipeline = near.driver.pipeline
                 self._actors[actor] = parent is not None

@@ -108,7 +108,7 @@ class RunSupervisor(Generic[R]):
         self._work = work
         self._plan = plan
         self._shutdown_s = shutdown_s
-        self._log = get_logger("genstage.pipeline", pipeline=name)
+        self._log = get_logger("genstage.pipeline", **port.log_fields)
         self._graph: Graph | None = None
         self._group: Group | None = None
         self._edges: list[Edge] = []

@@ -163,6 +163,7 @@ class Network:
         listed: bool = False,
         at_once: bool = False,
         near: SimulatedActor | None = None,
+        control: bool = False,
         parent: SimulatedActor | None = None,
         outlives: bool = False,
         on_started: Callable[[Reason | None], None],
@@ -176,6 +177,7 @@ class Network:
         if listed and name in self._names:
             raise OptionError("name", name, "a name that no running stage has")
         actor = SimulatedActor(self, make, name=name, parent=parent, on_started=on_started)
+        actor.driver.control = control
         if near is not None:
             actor.driver.pipeline = near.driver.pipeline
         self.actors.append(actor)

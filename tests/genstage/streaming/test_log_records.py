@@ -12,7 +12,7 @@ from genstage.streaming import Chunk, SinkSpec, StreamPlan, stream
 from .conftest import Lines, ListSource
 
 DEADLINE_S = 20.0
-WHO = ("runtime", "pipeline", "stage", "chunk")
+WHO = ("runtime", "pipeline", "supervisor", "stage", "chunk")
 
 
 def who(record):
@@ -52,11 +52,11 @@ class Echo:
 
 @pytest.fixture
 def logged(caplog, tmp_path):
-    """Runs a pipeline in a runtime; gives the records that a trap has told the log of, by event."""
+    """Runs a pipeline in a runtime; gives its warnings and errors."""
 
-    def run(source, consumer, transform=None):
+    def run(source, consumer, transform=None, *, max_restarts=0):
         plan = StreamPlan(source, [SinkSpec("a", "a.txt", lambda: consumer)], transform)
-        pipeline = stream("orders", lambda: plan, out=tmp_path, chunk_records=10, max_restarts=0)
+        pipeline = stream("orders", lambda: plan, out=tmp_path, chunk_records=10, max_restarts=max_restarts)
         with Runtime(name="billing") as runtime, suppress(PipelineError):
             pipeline.run(runtime=runtime).wait(DEADLINE_S)
         return [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -103,3 +103,13 @@ def test_the_loaders_records_carry_the_chunk_it_makes(logged, expected_errors):
         ("stage failed", {**loader, "chunk": 1}),
     ]
     assert len(expected_errors) == 1
+
+
+@pytest.mark.usefixtures("expected_errors")
+def test_the_pipelines_supervisor_tells_who_it_is(logged):
+    consumer = Lines(tell_and_fail_at("begin"))
+    records = logged(ListSource(25), consumer, max_restarts=1)
+    restarts = [record for record in records if record.name == "genstage.pipeline"]
+    assert [who(record) for record in restarts] == [
+        {"runtime": "billing", "pipeline": "orders", "supervisor": "orders"}
+    ]
