@@ -22,7 +22,7 @@ from genstage.errors import (
     StartError,
     SubscriptionError,
 )
-from genstage.pipeline import Edge, Graph, Node, Pipeline, PipelineStatistics, Run, StageStatistics
+from genstage.pipeline import Edge, Flow, Graph, Node, Pipeline, PipelineStatistics, Run, StageStatistics
 from genstage.stage import Consumer, Producer, ProducerConsumer
 from genstage.supervision import Task
 
@@ -41,6 +41,7 @@ __all__ = [
     "EventStream",
     "Exited",
     "Finish",
+    "Flow",
     "ForkedRuntimeError",
     "GenstageError",
     "Graph",

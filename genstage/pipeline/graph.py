@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from genstage.errors import GraphError, OptionError
-from genstage.stage import check_factory
+from genstage.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from genstage._core.stage import Kind
     from genstage.stage import AnyStage
 
-__all__ = ["Edge", "Graph", "Node"]
+__all__ = ["KINDS", "Edge", "Graph", "Node", "check_node", "declared_kind", "refused_by"]
+
+KINDS: Mapping[Kind, str] = {
+    "producer": "Producer",
+    "producer_consumer": "ProducerConsumer",
+    "consumer": "Consumer",
+}
+"""What to subclass for each kind of stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +87,7 @@ class Graph:
         for node in self.nodes:
             if names[node.name] > 1:
                 raise GraphError(node.name, f"occurs {names[node.name]} times; give each node its own name")
-            try:
-                check_factory(node.name, node.factory)
-            except OptionError as error:
-                raise GraphError(node.name, str(error)) from error
+            check_node(node.name, node.factory)
         self._check_edges(names)
         self.consumers_first()
 
@@ -144,3 +150,39 @@ class Graph:
         """Names of the nodes that subscribe to nobody."""
         consumers = {edge.consumer for edge in self.edges}
         return tuple(node.name for node in self.nodes if node.name not in consumers)
+
+
+def check_node(name: str, factory: object) -> None:
+    """Refuse what cannot make a stage, and an instance most of all: a restarted stage is a new object.
+
+    Raises:
+        GraphError: It is no class and no function.
+    """
+    wanted = "pass the class or a function that makes it, e.g. lambda:"
+    if isinstance(factory, Stage):
+        kind = type(factory).__name__
+        raise GraphError(name, f"got a {kind} object; {wanted} {kind}(...)")
+    if not callable(factory):
+        raise GraphError(name, f"got {factory!r}; {wanted} Counter(3)")
+
+
+def declared_kind(factory: object) -> Kind | None:
+    """The kind of stage that a class makes, or a partial of one; ``None`` where only a call could tell."""
+    while isinstance(factory, partial):
+        factory = factory.func
+    if isinstance(factory, type) and issubclass(factory, Stage):
+        return getattr(factory, "_kind", None)
+    return None
+
+
+@contextmanager
+def refused_by(node: str) -> Iterator[None]:
+    """Tell what an option's check refuses with the name of the node.
+
+    Raises:
+        GraphError: The check has raised an ``OptionError``.
+    """
+    try:
+        yield
+    except OptionError as error:
+        raise GraphError(node, str(error)) from error

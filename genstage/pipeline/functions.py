@@ -1,0 +1,258 @@
+"""Stages made from plain functions: what ``Flow`` builds its pipelines of, and nodes for a graph.
+
+Each takes a batch of events at a time; a function costs its call, and nothing is added per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial, reduce
+from inspect import isasyncgenfunction, iscoroutinefunction
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from genstage._core.reasons import Normal
+from genstage.errors import OptionError
+from genstage.stage import Consumer, ProducerConsumer, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from genstage._core.dispatchers.base import Dispatcher
+    from genstage._core.reasons import Reason
+    from genstage._core.subscription import Subscription
+
+__all__ = ["Filter", "FlatMap", "ForEach", "Map", "Reduce", "ToList", "check_function", "copied", "name_of"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+R = TypeVar("R")
+
+
+def check_function(function: object, takes: str = "one event") -> None:
+    """Refuse what cannot be called once per event and give its result at once.
+
+    Args:
+        function: What was given.
+        takes: What it is called with.
+
+    Raises:
+        OptionError: It is no function, is a stage, or is asynchronous.
+    """
+    if isinstance(function, type) and issubclass(function, Stage):
+        raise OptionError("function", function, f"a function of {takes}; a stage's class belongs in a node")
+    if isinstance(function, Stage) or not callable(function):
+        raise OptionError("function", function, f"a function of {takes}")
+    if any(map(_is_async, (function, getattr(function, "__call__", None)))):  # noqa: B004 - an object's own
+        raise OptionError(
+            "function",
+            function,
+            f"a plain function of {takes}, for nobody would await it: run asynchronous code in it by "
+            "asyncio.run, with blocking=True",
+        )
+
+
+def name_of(function: object) -> str | None:
+    """What a function or class calls itself; ``None`` for a lambda and for what has no name."""
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__name__", "")
+    return name if isinstance(name, str) and name.isidentifier() else None
+
+
+class _Transforming(ProducerConsumer[In, Out]):
+    """What the transforming stages have in common.
+
+    Args:
+        function: A function of one event.
+        dispatcher: Decides which consumer gets what; ``DemandDispatcher()`` by default.
+
+    Raises:
+        OptionError: ``function`` is none, or is asynchronous.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], *, dispatcher: Dispatcher | None = None) -> None:
+        check_function(function)
+        self._function = function
+        self._dispatcher = dispatcher
+
+    def init(self) -> Mapping[str, Any]:
+        """Choose the dispatcher."""
+        return {"dispatcher": self._dispatcher}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {name_of(self._function) or self._function!r}>"
+
+
+class Map(_Transforming[In, Out]):
+    """Emits a function's result for each event.
+
+    Args:
+        function: A function of one event.
+        dispatcher: Decides which consumer gets what; ``DemandDispatcher()`` by default.
+
+    Raises:
+        OptionError: ``function`` is none, or is asynchronous.
+
+    Example:
+        >>> Map(str.upper).handle_events(["a", "b"], None)
+        ['A', 'B']
+    """
+
+    def __init__(self, function: Callable[[In], Out], *, dispatcher: Dispatcher | None = None) -> None:
+        super().__init__(function, dispatcher=dispatcher)
+
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> Sequence[Out]:  # noqa: ARG002
+        """Call the function with each."""
+        return list(map(self._function, events))
+
+
+class Filter(_Transforming[In, In]):
+    """Emits the events for which a function's result is true.
+
+    Args:
+        function: A function of one event.
+        dispatcher: Decides which consumer gets what; ``DemandDispatcher()`` by default.
+
+    Raises:
+        OptionError: ``function`` is none, or is asynchronous.
+
+    Example:
+        >>> Filter(str.isdigit).handle_events(["1", "a", "2"], None)
+        ['1', '2']
+    """
+
+    def __init__(self, function: Callable[[In], object], *, dispatcher: Dispatcher | None = None) -> None:
+        super().__init__(function, dispatcher=dispatcher)
+
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> Sequence[In]:  # noqa: ARG002
+        """Call the function with each."""
+        return list(filter(self._function, events))
+
+
+class FlatMap(_Transforming[In, Out]):
+    """Emits all that a function returns for each event: none, one or many.
+
+    Args:
+        function: A function of one event, which returns an iterable: no text or mapping, whose letters or
+            keys nobody means.
+        dispatcher: Decides which consumer gets what; ``DemandDispatcher()`` by default.
+
+    Raises:
+        OptionError: ``function`` is none, or is asynchronous.
+
+    Example:
+        >>> FlatMap(str.split).handle_events(["a b", "", "c"], None)
+        ['a', 'b', 'c']
+    """
+
+    def __init__(
+        self, function: Callable[[In], Iterable[Out]], *, dispatcher: Dispatcher | None = None
+    ) -> None:
+        super().__init__(function, dispatcher=dispatcher)
+
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> Sequence[Out]:  # noqa: ARG002
+        """Call the function with each."""
+        return list(chain.from_iterable(self._results(events)))
+
+    def _results(self, events: Sequence[In]) -> Iterator[Iterable[Out]]:
+        for event in events:
+            result = self._function(event)
+            if isinstance(result, str | bytes | bytearray | Mapping):
+                raise TypeError(f"{self!r} takes an iterable of events, not {result!r}: put it in a list")
+            yield result
+
+
+class _Sink(Consumer[In], Generic[In, R]):
+    """What consumers with a result have in common: they keep it when their data has ended.
+
+    Args:
+        keep: Told the result.
+    """
+
+    def __init__(self, keep: Callable[[R], None]) -> None:
+        self._keep = keep
+        self._value: R
+
+    def terminate(self, reason: Reason) -> None:
+        """Keep the result."""
+        if isinstance(reason, Normal):
+            self._keep(self._value)
+
+
+class Reduce(_Sink[In, R]):
+    """Brings all events together in one value, as ``functools.reduce`` does; its result is that value.
+
+    Args:
+        function: A function of the value so far and an event, which returns the value with it.
+        initial: The value before the first event. It is copied, so each stage begins with its own.
+        keep: Told the result.
+
+    Raises:
+        OptionError: ``function`` is none, or is asynchronous; or ``initial`` cannot be copied.
+    """
+
+    def __init__(self, function: Callable[[R, In], R], initial: R, keep: Callable[[R], None]) -> None:
+        super().__init__(keep)
+        check_function(function, "the value so far and an event")
+        self._function = function
+        self._value = copied(initial)
+
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> None:  # noqa: ARG002
+        """Call the function with each."""
+        self._value = reduce(self._function, events, self._value)
+
+
+class ToList(_Sink[In, list[In]]):
+    """Keeps all events; its result is the list of them, in the order in which they came.
+
+    Args:
+        keep: Told the result.
+    """
+
+    def __init__(self, keep: Callable[[list[In]], None]) -> None:
+        super().__init__(keep)
+        self._value = []
+
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> None:  # noqa: ARG002
+        """Keep them."""
+        self._value.extend(events)
+
+
+class ForEach(Consumer[In]):
+    """Calls a function with each event, and takes no notice of what it returns.
+
+    Args:
+        function: A function of one event.
+
+    Raises:
+        OptionError: ``function`` is none, or is asynchronous.
+    """
+
+    def __init__(self, function: Callable[[In], object]) -> None:
+        check_function(function)
+        self._function = function
+
+    def handle_events(self, events: Sequence[In], origin: Subscription) -> None:  # noqa: ARG002
+        """Call the function with each."""
+        for event in events:
+            self._function(event)
+
+
+def copied(initial: R) -> R:
+    """A copy of what a reduction begins with.
+
+    Raises:
+        OptionError: It cannot be copied.
+    """
+    try:
+        return deepcopy(initial)
+    except Exception as error:
+        raise OptionError(
+            "initial", initial, "a value that can be copied: each run begins with its own"
+        ) from error
+
+
+def _is_async(function: object) -> bool:
+    return iscoroutinefunction(function) or isasyncgenfunction(function)
