@@ -5,7 +5,15 @@ from genstage._core.reasons import Crash, Killed, Named, NoProc, Normal, Reason,
 from genstage._core.results import Finish, Reply, Stop, Unanswered
 from genstage._core.subscription import Cancellation, Subscription
 from genstage._runtime.watch import Exited
-from genstage.client import ConsumerRef, EventStream, ProducerConsumerRef, ProducerRef, Runtime, StageRef
+from genstage.client import (
+    AsyncEventStream,
+    ConsumerRef,
+    EventStream,
+    ProducerConsumerRef,
+    ProducerRef,
+    Runtime,
+    StageRef,
+)
 from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher, PartitionDispatcher
 from genstage.errors import (
     CallTimeoutError,
@@ -27,6 +35,7 @@ from genstage.stage import Consumer, Producer, ProducerConsumer
 from genstage.supervision import Task
 
 __all__ = [
+    "AsyncEventStream",
     "BroadcastDispatcher",
     "CallTimeoutError",
     "Cancellation",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 from genstage._core.checks import check_seconds
 from genstage._core.stage import StageCore
 from genstage._runtime.engine import Engine
+from genstage._runtime.in_thread import finish_in_thread
 from genstage._runtime.refs import StageRef
 from genstage._runtime.starting import start_listed
-from genstage._runtime.stream import EventStream, event_stream
+from genstage._runtime.stream import AsyncEventStream, EventStream, producers_feed
 from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef, ref_to
 from genstage.errors import DeadStageError, OptionError
 from genstage.iterable import IterableProducer
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
     from genstage.telemetry import Telemetry
 
-__all__ = ["ConsumerRef", "EventStream", "ProducerConsumerRef", "ProducerRef", "Runtime", "StageRef"]
+__all__ = [
+    "AsyncEventStream",
+    "ConsumerRef",
+    "EventStream",
+    "ProducerConsumerRef",
+    "ProducerRef",
+    "Runtime",
+    "StageRef",
+]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -40,7 +49,7 @@ _numbers = count(1)
 
 
 class Runtime:
-    """Brings stages to life. A context manager: leaving the block stops what still runs.
+    """Brings stages to life. A context manager, also an asynchronous one: leaving the block stops what runs.
 
     It installs no signal handlers and sets up no logging. One that is left open ends with the interpreter;
     with ``python -X dev``, a ``ResourceWarning`` tells of it.
@@ -322,7 +331,66 @@ class Runtime:
         Source:
             GenStage's ``stream/2``.
         """
-        return event_stream(self._engine, subscriptions, demand, producers)
+        return EventStream(producers_feed(self._engine, subscriptions, demand, producers))
+
+    @overload
+    def stream_async(
+        self,
+        subscriptions: Iterable[ProducerRef[Out]],
+        *,
+        demand: DemandMode = ...,
+        producers: Iterable[ProducerRef[Any] | str] | None = ...,
+    ) -> AsyncEventStream[Out]: ...
+    @overload
+    def stream_async(
+        self,
+        subscriptions: Iterable[tuple[ProducerRef[Out], Mapping[str, Any]]],
+        *,
+        demand: DemandMode = ...,
+        producers: Iterable[ProducerRef[Any] | str] | None = ...,
+    ) -> AsyncEventStream[Out]: ...
+    @overload
+    def stream_async(
+        self,
+        subscriptions: Iterable[ProducerRef[Any] | str | tuple[ProducerRef[Any] | str, Mapping[str, Any]]],
+        *,
+        demand: DemandMode = ...,
+        producers: Iterable[ProducerRef[Any] | str] | None = ...,
+    ) -> AsyncEventStream[Any]: ...
+    def stream_async(
+        self,
+        subscriptions: Iterable[Any],
+        *,
+        demand: DemandMode = "forward",
+        producers: Iterable[ProducerRef[Any] | str] | None = None,
+    ) -> AsyncEventStream[Any]:
+        """As :meth:`stream`, for asyncio: it never blocks the event loop, and needs no thread of its own.
+
+        A cancelled task ends the iteration, also where it waits elsewhere at that moment.
+
+        Args:
+            subscriptions: As in :meth:`stream`, and so are the rest.
+            demand: The demand mode that is sent to the producers.
+            producers: Which of them get it.
+
+        Returns:
+            An asynchronous iterator and context manager. The iteration raises what that of :meth:`stream`
+            does.
+
+        Raises:
+            OptionError: A producer or an option is wrong. Nothing has happened.
+
+        Example:
+            >>> import asyncio
+            >>> async def first(count):
+            ...     async with Runtime() as runtime:
+            ...         numbers = runtime.from_iterable(range(1_000))
+            ...         async with runtime.stream_async([numbers]) as events:
+            ...             return [await anext(events) for _ in range(count)]
+            >>> asyncio.run(first(3))
+            [0, 1, 2]
+        """
+        return AsyncEventStream(producers_feed(self._engine, subscriptions, demand, producers))
 
     def _linkable(self, stage: StageRef) -> LaneActor:
         if not isinstance(stage, StageRef):
@@ -347,6 +415,10 @@ class Runtime:
         self._engine.close(self._shutdown_s)
         self._left_open = False
 
+    async def aclose(self) -> None:
+        """As :meth:`close`, without blocking the event loop. A cancel does not keep it from closing."""
+        await finish_in_thread(self.close)
+
     def __del__(
         self, warn: Callable[..., None] = warnings.warn, process: Callable[[], int] = os.getpid
     ) -> None:
@@ -365,6 +437,14 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from genstage._core.messages import Stop
 from genstage._core.reasons import Crash, Killed, Shutdown
 from genstage._runtime.starting import start_error
-from genstage._runtime.stream import event_stream
+from genstage._runtime.stream import EventStream, producers_feed
 from genstage._runtime.typed_refs import ref_to
 from genstage.client import _check_name
 from genstage.errors import OptionError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from genstage._core.options import DemandMode
     from genstage._core.reasons import Reason
     from genstage._runtime.refs import StageRef
-    from genstage._runtime.stream import EventStream
     from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
     from genstage.telemetry import Telemetry
@@ -151,7 +150,7 @@ class Simulation(Probing):
 
         The iteration raises ``RuntimeError`` when nothing moves any more and no event has come.
         """
-        return event_stream(cast("Any", self._network), subscriptions, demand, producers)
+        return EventStream(producers_feed(cast("Any", self._network), subscriptions, demand, producers))
 
     # -- the course of things -------------------------------------------------------------------------
 

@@ -255,7 +255,7 @@ def test_the_end_of_the_runtime_ends_a_waiting_iteration(end):
         while not silent._actor._watchers:
             threading.Event().wait(0.001)
         if end == "kill":
-            runtime._engine.kill(events._actor, Killed())
+            runtime._engine.kill(events._feed.actor, Killed())
         else:
             runtime.close()
         waiting.join(DEADLINE_S)
@@ -549,7 +549,7 @@ def test_a_subscription_that_ends_before_the_others_is_watched_no_more(stages, s
     assert list(islice(events, 3)) == [1, 2, 3]
     stages.settle()
     assert other._actor._watchers == {}
-    assert len(events._actor.driver.watched) == 1
+    assert len(events._feed.actor.driver.watched) == 1
 
 
 def test_more_than_was_asked_for_is_handed_out_and_logged(stages, source, stream, expected_errors):
@@ -564,7 +564,7 @@ def test_events_of_no_subscription_are_answered_with_a_cancel(stages, source, st
     stranger = stages.producer("stranger")
     with stream([(source, {"max_demand": 1})]) as events:
         assert next(events) == 0
-        for message in (Subscribe(events._actor, 0, {}), Ask(events._actor, 0, 1)):
+        for message in (Subscribe(events._feed.actor, 0, {}), Ask(events._feed.actor, 0, 1)):
             stranger._actor.tell(message)
         stranger.call(["stray"])
         subscription = subscription_of(stages, "stranger")
@@ -579,7 +579,7 @@ def test_an_interrupt_ends_it_without_waiting(stages, source, stream, monkeypatc
     def interrupted(_inbox):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("genstage._runtime.stream._take", interrupted)
+    monkeypatch.setattr("genstage._runtime.reading.take", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(events)
     monkeypatch.undo()
