@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, overload
 
 from genstage._core.checks import check_seconds
 from genstage._core.stage import StageCore
@@ -13,14 +13,15 @@ from genstage._runtime.engine import Engine
 from genstage._runtime.in_thread import finish_in_thread
 from genstage._runtime.refs import StageRef
 from genstage._runtime.starting import start_listed
-from genstage._runtime.stream import AsyncEventStream, EventStream, producers_feed
+from genstage._runtime.stream import AsyncEventStream, EventStream
 from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef, ref_to
 from genstage.errors import DeadStageError, OptionError
 from genstage.iterable import IterableProducer
 from genstage.stage import check_factory, make_core
+from genstage.streams import EventStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from genstage._core.dispatchers.base import Dispatcher
@@ -48,7 +49,7 @@ H = TypeVar("H")
 _numbers = count(1)
 
 
-class Runtime:
+class Runtime(EventStreams):
     """Brings stages to life. A context manager, also an asynchronous one: leaving the block stops what runs.
 
     It installs no signal handlers and sets up no logging. One that is left open ends with the interpreter;
@@ -262,135 +263,6 @@ class Runtime:
         make()  # what is wrong with the arguments is raised here
         make.__name__ = "iterable"
         return self.start(make, name=name, blocking=blocking, timeout_s=timeout_s, linked_to=linked_to)
-
-    @overload
-    def stream(
-        self,
-        subscriptions: Iterable[ProducerRef[Out]],
-        *,
-        demand: DemandMode = ...,
-        producers: Iterable[ProducerRef[Any] | str] | None = ...,
-    ) -> EventStream[Out]: ...
-    @overload
-    def stream(
-        self,
-        subscriptions: Iterable[tuple[ProducerRef[Out], Mapping[str, Any]]],
-        *,
-        demand: DemandMode = ...,
-        producers: Iterable[ProducerRef[Any] | str] | None = ...,
-    ) -> EventStream[Out]: ...
-    @overload
-    def stream(
-        self,
-        subscriptions: Iterable[ProducerRef[Any] | str | tuple[ProducerRef[Any] | str, Mapping[str, Any]]],
-        *,
-        demand: DemandMode = ...,
-        producers: Iterable[ProducerRef[Any] | str] | None = ...,
-    ) -> EventStream[Any]: ...
-    def stream(
-        self,
-        subscriptions: Iterable[Any],
-        *,
-        demand: DemandMode = "forward",
-        producers: Iterable[ProducerRef[Any] | str] | None = None,
-    ) -> EventStream[Any]:
-        """Iterate over the events of running producers.
-
-        It subscribes when the first event is asked for. The iteration ends when all subscriptions have: with
-        the data, or, where the cancel mode tolerates it, with the producer or by its cancel. Taking no more
-        events and letting go of it ends it too, as ``close()`` and leaving its ``with`` block do; they also
-        wait until all producers have confirmed it.
-
-        Args:
-            subscriptions: Producers, by reference or name, or pairs of a producer and the options of its
-                subscription, as in ``ConsumerRef.subscribe``.
-            demand: The demand mode that is sent to the producers once all are subscribed.
-            producers: Which of them get it; by default all.
-
-        Returns:
-            An iterator and context manager.
-
-        Raises:
-            OptionError: A producer or an option is wrong. Nothing has happened.
-
-        The iteration itself raises:
-
-        - ``DeadStageError``: a producer is not alive, or ends without having said that its data has, and the
-          cancel mode does not tolerate that; ``__cause__`` is its own exception, if there was one;
-        - ``SubscriptionError``: it refuses or cancels the subscription, and that is not tolerated;
-        - ``RuntimeError``: the caller is one of the producers, in a callback, or a supervisor.
-
-        Example:
-            >>> from itertools import count, islice
-            >>> with Runtime() as runtime:
-            ...     numbers = runtime.from_iterable(count())
-            ...     with runtime.stream([(numbers, {"max_demand": 10})]) as events:
-            ...         list(islice(events, 5))
-            [0, 1, 2, 3, 4]
-
-        Source:
-            GenStage's ``stream/2``.
-        """
-        return EventStream(producers_feed(self._engine, subscriptions, demand, producers))
-
-    @overload
-    def stream_async(
-        self,
-        subscriptions: Iterable[ProducerRef[Out]],
-        *,
-        demand: DemandMode = ...,
-        producers: Iterable[ProducerRef[Any] | str] | None = ...,
-    ) -> AsyncEventStream[Out]: ...
-    @overload
-    def stream_async(
-        self,
-        subscriptions: Iterable[tuple[ProducerRef[Out], Mapping[str, Any]]],
-        *,
-        demand: DemandMode = ...,
-        producers: Iterable[ProducerRef[Any] | str] | None = ...,
-    ) -> AsyncEventStream[Out]: ...
-    @overload
-    def stream_async(
-        self,
-        subscriptions: Iterable[ProducerRef[Any] | str | tuple[ProducerRef[Any] | str, Mapping[str, Any]]],
-        *,
-        demand: DemandMode = ...,
-        producers: Iterable[ProducerRef[Any] | str] | None = ...,
-    ) -> AsyncEventStream[Any]: ...
-    def stream_async(
-        self,
-        subscriptions: Iterable[Any],
-        *,
-        demand: DemandMode = "forward",
-        producers: Iterable[ProducerRef[Any] | str] | None = None,
-    ) -> AsyncEventStream[Any]:
-        """As :meth:`stream`, for asyncio: it never blocks the event loop, and needs no thread of its own.
-
-        A cancelled task ends the iteration, also where it waits elsewhere at that moment.
-
-        Args:
-            subscriptions: As in :meth:`stream`, and so are the rest.
-            demand: The demand mode that is sent to the producers.
-            producers: Which of them get it.
-
-        Returns:
-            An asynchronous iterator and context manager. The iteration raises what that of :meth:`stream`
-            does.
-
-        Raises:
-            OptionError: A producer or an option is wrong. Nothing has happened.
-
-        Example:
-            >>> import asyncio
-            >>> async def first(count):
-            ...     async with Runtime() as runtime:
-            ...         numbers = runtime.from_iterable(range(1_000))
-            ...         async with runtime.stream_async([numbers]) as events:
-            ...             return [await anext(events) for _ in range(count)]
-            >>> asyncio.run(first(3))
-            [0, 1, 2]
-        """
-        return AsyncEventStream(producers_feed(self._engine, subscriptions, demand, producers))
 
     def _linkable(self, stage: StageRef) -> LaneActor:
         if not isinstance(stage, StageRef):

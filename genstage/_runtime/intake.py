@@ -162,6 +162,15 @@ class Intake:
 
 
 def wanted_subscriptions(subscriptions: Iterable[Any], name: str) -> list[Wanted]:
+    """Check a list of producers, or of producers with options.
+
+    Args:
+        subscriptions: The list.
+        name: What the option is called.
+
+    Raises:
+        OptionError: It is none.
+    """
     expected = "a list of producers or (producer, options) pairs"
     if isinstance(subscriptions, str | ProducerRef) or not hasattr(subscriptions, "__iter__"):
         raise OptionError(name, subscriptions, expected)
@@ -176,6 +185,11 @@ def wanted_subscriptions(subscriptions: Iterable[Any], name: str) -> list[Wanted
 
 
 def check_options(producer: Any, options: Mapping[str, Any]) -> None:
+    """Check the options of a subscription.
+
+    Raises:
+        OptionError: One is wrong.
+    """
     try:
         subscription_options(options)
     except OptionError as error:
