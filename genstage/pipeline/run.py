@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
+from genstage._runtime.async_reading import wait_for_call
 from genstage._runtime.calls import Callback
+from genstage._runtime.in_thread import finish_in_thread
 from genstage._runtime.lane import give_way
+from genstage._runtime.latch import Latch
 from genstage.errors import CallTimeoutError, PipelineError, StageFailure, StartError
+from genstage.logger import get_logger
 from genstage.pipeline.statistics import PipelineStatistics
 from genstage.pipeline.supervisor import RunSupervisor
 from genstage.pipeline.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from genstage._core.reasons import Reason
@@ -59,6 +65,7 @@ class Run(Generic[R]):
         self._begun = time.monotonic()
         self._took_s: float | None = None
         self._outcome: Future[Outcome[R]] = Future()
+        self._settled = Latch()
         self._told = False
         work = Work(job, self._ended)
         supervisors: list[RunSupervisor[R]] = []
@@ -105,11 +112,60 @@ class Run(Generic[R]):
             RuntimeError: The caller is a stage of the run's own runtime, and would wait for itself.
         """
         outcome = self._result(timeout_s)
-        if outcome.state == "completed":
+        error = self._error(outcome)
+        if error is None:
             return cast("R", outcome.value)
         self._told = True
-        cause = outcome.failures[0].exception if outcome.failures else None
-        raise PipelineError(self.name, outcome.failures) from cause
+        raise error
+
+    async def wait_async(self, timeout_s: float | None = None) -> R:
+        """As :meth:`wait`, in asyncio: the event loop goes on.
+
+        Args:
+            timeout_s: As above.
+
+        Returns:
+            As above.
+
+        Raises:
+            PipelineError: As above.
+            CallTimeoutError: As above.
+
+        Example:
+            >>> import asyncio
+            >>> from genstage import Flow
+            >>> run = Flow.from_iterable(range(4)).reduce(max, 0).run()
+            >>> asyncio.run(run.wait_async(timeout_s=60))
+            3
+        """
+        self._refuse_own_stages()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await wait_for_call(lambda called: self.on_end(lambda _: called()))
+        except TimeoutError:
+            raise CallTimeoutError(self.name, timeout_s or 0.0, to="end") from None
+        return await finish_in_thread(self.wait)  # a private runtime has to be closed
+
+    def on_end(self, function: Callable[[PipelineError | None], object]) -> Callable[[], None]:
+        """Have a function called when the run has ended, or at once if it has.
+
+        Args:
+            function: Called once, with what :meth:`wait` would raise, in whatever thread. It must return
+                soon, and wait for nothing. What it raises is logged.
+
+        Returns:
+            A function that takes it back.
+        """
+
+        def call() -> None:
+            try:
+                function(self._error(self._outcome.result()))
+            except BaseException:  # noqa: BLE001 - it is the user's, and others have to be told too
+                get_logger("genstage.pipeline", pipeline=self.name).exception(
+                    "a function told of the end failed"
+                )
+
+        return self._settled.on_set(call)
 
     def stop(self, *, timeout_s: float | None = None) -> None:
         """Cancel the run, in order, and wait until it has ended; nothing happens if it has.
@@ -169,6 +225,14 @@ class Run(Generic[R]):
     def _ended(self, outcome: Outcome[R]) -> None:
         self._took_s = time.monotonic() - self._begun
         self._outcome.set_result(outcome)
+        self._settled.set()
+
+    def _error(self, outcome: Outcome[R]) -> PipelineError | None:
+        if outcome.state == "completed":
+            return None
+        error = PipelineError(self.name, outcome.failures)
+        error.__cause__ = outcome.failures[0].exception if outcome.failures else None
+        return error
 
     def __enter__(self) -> Self:
         return self
