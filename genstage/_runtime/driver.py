@@ -51,9 +51,10 @@ class Driver:
         pipeline: The pipeline it belongs to: that of whoever has started it, or what its behaviour sets.
         watched: What the actor watches, by the numbers of the watches.
         children: What the actor has started and has not ended; ``None`` if it has never started any.
+        result: What its stage has set as its result.
     """
 
-    __slots__ = ("_actor", "_engine", "_open", "children", "control", "me", "pipeline", "watched")
+    __slots__ = ("_actor", "_engine", "_open", "children", "control", "me", "pipeline", "result", "watched")
 
     def __init__(self, actor: LaneActor, engine: Engine) -> None:
         self.me = self._actor = actor
@@ -63,6 +64,7 @@ class Driver:
         self.pipeline: str | None = None
         self.watched: dict[int, LaneActor] = {}
         self.children: dict[LaneActor, None] | None = None
+        self.result: Any = None
 
     def send(self, to: LaneActor | None, message: Any) -> None:
         """Deliver a message."""

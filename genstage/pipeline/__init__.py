@@ -3,7 +3,7 @@
 from genstage.pipeline.flow import Flow, FlowOptions
 from genstage.pipeline.functions import Filter, FlatMap, ForEach, Map, Reduce, ToList
 from genstage.pipeline.graph import Edge, Graph, Node
-from genstage.pipeline.job import Job
+from genstage.pipeline.job import GraphJob, Job
 from genstage.pipeline.recipe import Pipeline
 from genstage.pipeline.run import Run
 from genstage.pipeline.statistics import PipelineStatistics, StageStatistics
@@ -16,6 +16,7 @@ __all__ = [
     "FlowOptions",
     "ForEach",
     "Graph",
+    "GraphJob",
     "Job",
     "Map",
     "Node",

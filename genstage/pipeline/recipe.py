@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from genstage._core.checks import check_count, check_seconds
 from genstage.client import Runtime
+from genstage.pipeline.job import GraphJob
 from genstage.pipeline.run import Run
 from genstage.supervision import RestartPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
-    from genstage.errors import StageFailure
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.job import Job
 
@@ -45,8 +45,13 @@ class Pipeline(Generic[R]):
         self._shutdown_s = check_seconds("shutdown_s", shutdown_s)
 
     @classmethod
-    def of(cls, name: str, graph: Graph, *, max_restarts: int = 0, shutdown_s: float = 5.0) -> Pipeline[None]:
+    def of(
+        cls, name: str, graph: Graph, *, max_restarts: int = 0, shutdown_s: float = 5.0
+    ) -> Pipeline[Mapping[str, object]]:
         """A pipeline of nothing but stages; it is completed when all of them have ended normally.
+
+        The run's result are the results of its sinks, by their names: what each has given to
+        ``self.stage.set_result``, or ``None``.
 
         Args:
             name: As above.
@@ -57,7 +62,12 @@ class Pipeline(Generic[R]):
         Raises:
             OptionError: An option is out of range.
         """
-        return Pipeline(name, lambda: _StagesOnly(graph), max_restarts=max_restarts, shutdown_s=shutdown_s)
+        return Pipeline(
+            name,
+            lambda: GraphJob(graph, lambda results: results),
+            max_restarts=max_restarts,
+            shutdown_s=shutdown_s,
+        )
 
     def run(self, *, runtime: Runtime | None = None) -> Run[R]:
         """Start a run.
@@ -97,25 +107,3 @@ class Pipeline(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r}>"
-
-
-class _StagesOnly:
-    """A job without any work of its own."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-
-    def attempt(self, epoch: int) -> Graph:  # noqa: ARG002 - the same stages each time
-        return self._graph
-
-    def complete(self, restarts: int) -> None:
-        """All is done."""
-
-    def abandon(self, failures: Sequence[StageFailure]) -> None:
-        """Nothing is left behind."""
-
-    def records(self) -> int:
-        return 0
-
-    def expected(self) -> int | None:
-        return None

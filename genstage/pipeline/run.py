@@ -23,7 +23,7 @@ from genstage.pipeline.supervisor import RunSupervisor
 from genstage.pipeline.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from genstage._core.reasons import Reason
@@ -196,6 +196,19 @@ class Run(Generic[R]):
             restarts=supervisor.restarts,
             stages=MappingProxyType(supervisor.statistics()),
         )
+
+    @property
+    def results(self) -> Mapping[str, object]:
+        """What the sinks that have ended normally so far have come to, by name; of the present attempt."""
+        return self._supervisor.results()
+
+    @property
+    def failures(self) -> Mapping[str, StageFailure]:
+        """What has failed in the present attempt, or in all once the run has failed, by stage.
+
+        Of several failures of one stage, the latest.
+        """
+        return self._supervisor.failures()
 
     def close(self) -> None:
         """Stop the run if it has not ended, and the runtime if it is this run's own."""

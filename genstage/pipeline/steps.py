@@ -94,6 +94,8 @@ class _FlowJob(Generic[R]):
         once: The sources that can be read once.
     """
 
+    whole_when_drained = True
+
     def __init__(self, graph: Callable[[Callable[[R], None]], Graph], once: Sequence[Once[Any]]) -> None:
         self._graph = graph
         self._result: R | None = None
@@ -109,7 +111,7 @@ class _FlowJob(Generic[R]):
     def attempt(self, epoch: int) -> Graph:  # noqa: ARG002 - the same stages each time
         return self._graph(self._keep)
 
-    def complete(self, restarts: int) -> R:  # noqa: ARG002 - the result is the same
+    def complete(self, restarts: int, results: Mapping[str, object]) -> R:  # noqa: ARG002 - it is kept
         self._release()
         return cast("R", self._result)
 

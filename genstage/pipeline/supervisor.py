@@ -16,6 +16,7 @@ its stages are killed and its work is brought to an end without it (see :class:`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from genstage._core.messages import SetDemand, Stop, SubscribeTo
@@ -29,7 +30,7 @@ from genstage.pipeline.work import Outcome
 from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group, StageLaunch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import LaneActor
@@ -119,6 +120,7 @@ class RunSupervisor(Generic[R]):
         self._cancelled = False
         self._outcome: Outcome[R] = Outcome("failed")
         self._final: dict[str, StageStatistics] = {}
+        self._results: dict[str, object] = {}  # of the sinks that have ended normally
         self.state: RunState = "preparing"
         self.restarts = 0
 
@@ -151,6 +153,15 @@ class RunSupervisor(Generic[R]):
         group = self._group
         living = {} if group is None else group.actors
         return {name: stage_statistics(child, self.restarts) for name, child in living.items()} | self._final
+
+    def results(self) -> Mapping[str, object]:
+        """What the sinks that have ended normally have come to; can be called from any thread."""
+        return MappingProxyType(dict(self._results))
+
+    def failures(self) -> Mapping[str, StageFailure]:
+        """The failures of this attempt, or of the last one, by stage; can be called from any thread."""
+        failures = list(self._outcome.failures or self._failures)
+        return MappingProxyType({failure.stage: failure for failure in reversed(failures)})
 
     # -- messages -------------------------------------------------------------------------------------
 
@@ -234,7 +245,9 @@ class RunSupervisor(Generic[R]):
         assert self._graph is not None and self._group is not None  # noqa: S101, PT018 - there are stages
         if name in self._graph.sources():
             self.state = "finalizing"
-        self._working.discard(name)
+        if name in self._working:
+            self._working.discard(name)
+            self._results[name] = self._group.actors[name].driver.result
         if not self._working:  # a consumer may have had enough before its producers have finished
             self._enough = True
             self._group.stop()
@@ -254,6 +267,7 @@ class RunSupervisor(Generic[R]):
         self.state = "preparing"
         self._group = None
         self._final = {}
+        self._results = {}
 
         def prepare() -> None:
             self._graph = self._work.attempt(self.restarts)
@@ -335,9 +349,10 @@ class RunSupervisor(Generic[R]):
 
     def _publish(self) -> None:
         self.state = "publishing"
+        results = self.results()
 
         def publish() -> None:
-            self._outcome = Outcome("completed", self._work.complete(self.restarts))
+            self._outcome = Outcome("completed", self._work.complete(self.restarts, results))
 
         self._spawn_task("publishing", publish)
 

@@ -11,7 +11,7 @@ from genstage._core.reasons import Crash
 from genstage.errors import StageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.job import Job
@@ -62,10 +62,10 @@ class Work(Generic[R]):
         with self._call():
             return self._job.attempt(epoch)
 
-    def complete(self, restarts: int) -> R:
+    def complete(self, restarts: int, results: Mapping[str, object]) -> R:
         """As :meth:`genstage.pipeline.Job.complete`."""
         with self._call():
-            value = self._job.complete(restarts)
+            value = self._job.complete(restarts, results)
             self._completed = Outcome("completed", value)
             return value
 

@@ -189,6 +189,8 @@ class _Attempt:
 class _StreamJob:
     """The work of one run; satisfies :class:`genstage.pipeline.Job`."""
 
+    whole_when_drained = False  # a report of a part of the data is none
+
     def __init__(
         self,
         plan: StreamPlan,
@@ -233,7 +235,7 @@ class _StreamJob:
             edges.append(Edge(sink.name, upstream, _SINK_DEMAND))
         return Graph(tuple(nodes), tuple(edges))
 
-    def complete(self, restarts: int) -> Summary:
+    def complete(self, restarts: int, results: Mapping[str, object]) -> Summary:  # noqa: ARG002 - they come with the files
         """Give the files their final names."""
         attempt, plan = self._attempt, self._plan
         names = [sink.name for sink in plan.sinks]

@@ -55,8 +55,8 @@ class Through(ProducerConsumer):
 class Collect(Consumer):
     """Keeps events."""
 
-    def __init__(self, trap, into):
-        self.trap, self.into = trap, into
+    def __init__(self, trap, into, result):
+        self.trap, self.into, self.result = trap, into, result
 
     def init(self):
         self.into.clear()
@@ -70,6 +70,7 @@ class Collect(Consumer):
     def handle_cancel(self, cancellation, _):
         if cancellation.kind == "finish":
             self.trap("end")
+            self.result(self.stage.set_result)
 
 
 class Line:
@@ -85,13 +86,18 @@ class Line:
         self.traps = dict.fromkeys(self.STAGES, lambda _: None)
         self.left = []
         self.right = []
+        self.results = {}
 
     def graph(self):
         def trap(name):
             return lambda moment: self.traps[name](moment)  # noqa: PLW0108 - the trap may change
 
         def collect(name, into):
-            return Node(name, lambda: Collect(trap(name), into), blocking=True)
+            def result(set_result):
+                if name in self.results:
+                    set_result(self.results[name])
+
+            return Node(name, lambda: Collect(trap(name), into, result), blocking=True)
 
         return Graph(
             (

@@ -32,6 +32,7 @@ def until(true):
 
 
 STAGES = ("numbers", "through", "left", "right")
+NOTHING = {"left": None, "right": None}
 MOMENTS = ("init", 0, 17, 39, "end")
 
 
@@ -58,7 +59,7 @@ def pipeline(line, **options):
 
 def test_all_events_reach_some_consumer_once_and_the_run_completes(line):
     with pipeline(line).run() as run:
-        assert run.wait(DEADLINE_S) is None
+        assert run.wait(DEADLINE_S) == NOTHING
 
     assert sorted(line.left + line.right) == list(range(line.end))
     statistics = run.statistics()
@@ -68,6 +69,60 @@ def test_all_events_reach_some_consumer_once_and_the_run_completes(line):
     assert statistics.stages["numbers"].events_out == line.end
     assert statistics.stages["through"].events_in == line.end
     assert statistics.stages["left"].events_in + statistics.stages["right"].events_in == line.end
+
+
+def test_the_results_of_its_sinks_are_the_result_of_the_run(line):
+    line.results = {"left": "L", "right": ("R", 2)}
+    with pipeline(line).run() as run:
+        assert run.wait(DEADLINE_S) == {"left": "L", "right": ("R", 2)}
+
+    assert run.results == {"left": "L", "right": ("R", 2)}
+    assert run.failures == {}
+
+
+def test_the_results_of_sinks_that_have_ended_can_be_seen_while_others_run(line, gate):
+    line.results = {"left": 1, "right": 2}
+    line.traps["right"] = lambda moment: moment == "end" and gate.wait()
+    with pipeline(line).run() as run:
+        until(lambda: run.results)
+        assert run.results == {"left": 1}
+        assert run.statistics().state == "finalizing"
+        gate.set()
+        run.wait(DEADLINE_S)
+    assert run.results == {"left": 1, "right": 2}
+
+
+def test_the_results_of_an_attempt_that_failed_do_not_count(line, expected_errors):
+    attempts = []
+
+    def trap(moment):
+        if moment == "end" and not attempts:
+            attempts.append(moment)
+            until(lambda: run.results)
+            line.results = {"right": "new"}
+            raise ValueError("once")
+
+    line.results = {"left": "old"}
+    line.traps["right"] = trap
+    work = Work(line.graph())
+    with run_work(work) as run:
+        run.wait(DEADLINE_S)
+
+    assert work.results == run.results == {"left": None, "right": "new"}
+    assert expected_errors
+
+
+def test_the_failures_of_a_run_can_be_seen_by_stage(line, expected_errors):
+    error = ValueError("boom")
+    line.traps["through"] = raise_at(17, error)
+
+    run = pipeline(line).run()
+    with pytest.raises(PipelineError) as caught:
+        run.wait(DEADLINE_S)
+
+    assert run.failures == {"through": caught.value.failures[0]}
+    assert run.results == {}
+    assert expected_errors
 
 
 def test_a_recipe_can_be_run_again_and_by_two_at_a_time(line):
@@ -139,7 +194,7 @@ def test_stop_after_the_end_changes_nothing(line):
         run.wait(DEADLINE_S)
         run.stop()
 
-        assert run.wait(DEADLINE_S) is None
+        assert run.wait(DEADLINE_S) == NOTHING
         assert run.statistics().state == "completed"
 
 
@@ -174,7 +229,7 @@ def test_waiting_has_a_deadline_and_the_run_goes_on(line, gate):
             run.wait(0.01)
         assert caught.value.name == "line"
         gate.set()
-        assert run.wait(DEADLINE_S) is None
+        assert run.wait(DEADLINE_S) == NOTHING
 
 
 def test_a_crash_that_does_not_come_back_is_survived(line, expected_errors):
@@ -266,6 +321,8 @@ def test_wrong_options_are_refused(line, option, value):
 class Work:
     """A job that records its calls and fails where it is told to."""
 
+    whole_when_drained = True
+
     def __init__(self, graph, **errors):
         self.graph, self.errors, self.calls = graph, errors, []
 
@@ -278,8 +335,9 @@ class Work:
         self.note("attempt", epoch)
         return self.graph
 
-    def complete(self, restarts):
+    def complete(self, restarts, results):
         self.note("complete", restarts)
+        self.results = results
         return "result"
 
     def abandon(self, failures):
@@ -338,10 +396,10 @@ def test_a_stop_while_publishing_does_not_undo_it(line, gate):
     work = Work(line.graph())
     complete = work.complete
 
-    def slow(restarts):
+    def slow(restarts, results):
         publishing.set()
         gate.wait()
-        return complete(restarts)
+        return complete(restarts, results)
 
     work.complete = slow
     with run_work(work) as run:
@@ -435,7 +493,7 @@ def test_a_run_is_completed_when_all_sinks_have_had_enough():
     )
 
     with Pipeline.of("enough", graph).run() as run:
-        assert run.wait(DEADLINE_S) is None
+        assert run.wait(DEADLINE_S) == {"three": None}
 
     assert taken[:3] == [0, 0, 0]
     assert run.statistics().state == "completed"
@@ -506,10 +564,10 @@ def kill_supervisor_while_publishing(line, gate, **errors):
     work = Work(line.graph(), **errors)
     complete = work.complete
 
-    def slow(restarts):
+    def slow(restarts, results):
         publishing.set()
         gate.wait(DEADLINE_S)
-        return complete(restarts)
+        return complete(restarts, results)
 
     work.complete = slow
     with Runtime() as runtime:
