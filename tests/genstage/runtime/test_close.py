@@ -250,7 +250,7 @@ def test_closing_lets_supervisors_bring_their_work_to_an_end(gate):
         def attempt(self, _epoch):
             return graph(sink(running.set))
 
-        def complete(self, _restarts):
+        def complete(self, _restarts, _results):
             calls.append("complete")
 
         def abandon(self, _failures):
