@@ -45,9 +45,10 @@ class Upstream:
         window: Its demand window; ``None`` when the stage asks by hand.
         finished: Whether the producer has said that no event follows.
         refill: The usual ask, for a full batch: one message for all of them, since nobody changes a message.
+        handled: How many of its events the stage has handled to the end.
     """
 
-    __slots__ = ("cancel", "finished", "refill", "subscription", "watch", "window")
+    __slots__ = ("cancel", "finished", "handled", "refill", "subscription", "watch", "window")
 
     def __init__(self, subscription: Subscription, watch: int, cancel: CancelMode) -> None:
         self.subscription = subscription
@@ -56,6 +57,7 @@ class Upstream:
         self.window: Window | None = None
         self.finished = False
         self.refill: Ask | None = None
+        self.handled = 0
 
 
 class Consuming:
@@ -147,6 +149,7 @@ class Consuming:
         subscription, window = upstream.subscription, upstream.window
         if window is None:
             self._take(events, subscription)
+            upstream.handled += count
         elif count == window.limit and window.outstanding == window.max_demand:
             # Usual: a full batch, when all of the window is outstanding. It leaves the window as it is, and
             # the ask is always the same. Spelled out, it saves most of the work on a small batch.
@@ -154,6 +157,7 @@ class Consuming:
             result = core.stage.handle_events(events, subscription)
             if result is not None:
                 core.emit("handle_events", result)
+            upstream.handled += count
             if not (self.closed or upstream.finished):
                 self._port.send(subscription.producer, upstream.refill)
         else:
@@ -162,6 +166,7 @@ class Consuming:
                 self._port.report("excess_events", count=excess)
             for batch, ask in batches:
                 self._take(batch, subscription)
+                upstream.handled += len(batch)
                 if self.closed:
                     return
                 if ask and not upstream.finished:

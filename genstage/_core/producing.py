@@ -48,15 +48,22 @@ if TYPE_CHECKING:
     )
     from genstage._core.stage import StageCore
 
-__all__ = ["Producing"]
+__all__ = ["Downstream", "Producing"]
 
 
-class _Consumer:
-    __slots__ = ("subscription", "watch")
+class Downstream:
+    """One subscription of a consumer.
+
+    Attributes:
+        sent: How many events have been sent to it.
+    """
+
+    __slots__ = ("sent", "subscription", "watch")
 
     def __init__(self, subscription: Subscription, watch: int) -> None:
         self.subscription = subscription
         self.watch = watch
+        self.sent = 0
 
 
 class Producing:
@@ -64,7 +71,7 @@ class Producing:
 
     Attributes:
         consumers: The subscriptions that have not ended, by their tags.
-        events_out: How many events have been sent, to all consumers together.
+        discarded: How many events the buffer had no place for.
         pulls: Whether demand is for the stage's ``handle_demand``: a producer's, until its data has ended.
     """
 
@@ -74,10 +81,11 @@ class Producing:
         "_log",
         "_me",
         "_port",
+        "_sent_before",
         "buffer",
         "consumers",
+        "discarded",
         "dispatcher",
-        "events_out",
         "pulls",
     )
 
@@ -91,8 +99,9 @@ class Producing:
         self.dispatcher.start(self)
         self.buffer = Buffer(options.buffer_size, options.buffer_keep)
         self._buffered = self.buffer.entries
-        self.consumers: dict[Tag, _Consumer] = {}
-        self.events_out = 0
+        self.consumers: dict[Tag, Downstream] = {}
+        self.discarded = 0
+        self._sent_before = 0  # to consumers that have gone
         self.pulls = core.kind == "producer"
         self._log: list[int | Sequence[Any]] | None = [] if options.demand == "accumulate" else None
 
@@ -100,7 +109,10 @@ class Producing:
 
     def deliver(self, peer: Peer, tag: Tag, events: Sequence[Any]) -> None:
         """Send events to a subscription."""
-        self.events_out += len(events)
+        try:  # to ask first would cost each message more
+            self.consumers[tag].sent += len(events)
+        except KeyError:  # a dispatcher that sends to who has gone; the consumer will tell it
+            self._sent_before += len(events)
         self._port.send(peer, Events(self._me, tag, events))
 
     def ask_again(self, tag: Tag, count: int) -> None:
@@ -130,7 +142,7 @@ class Producing:
         subscription = Subscription(port.me, message.consumer, message.tag, port.send)
         watch = port.watch(message.consumer)
         self._core.watches[watch] = message.tag
-        self.consumers[message.tag] = _Consumer(subscription, watch)
+        self.consumers[message.tag] = Downstream(subscription, watch)
         mode = self._core.stage.handle_subscribe("consumer", message.options, subscription)
         if isinstance(mode, Stop):
             raise Exit(mode.reason)
@@ -164,6 +176,7 @@ class Producing:
         consumer = self.consumers.pop(tag, None)
         if consumer is None:
             return
+        self._sent_before += consumer.sent
         self._say_goodbye(consumer, cancellation)
         events = self._goodbye_events(consumer, cancellation)
         if self._log is not None:
@@ -187,11 +200,11 @@ class Producing:
         self._say_goodbye(consumer, cancellation)
         self.emit("handle_cancel", self._goodbye_events(consumer, cancellation))
 
-    def _goodbye_events(self, consumer: _Consumer, cancellation: Cancellation) -> Sequence[Any]:
+    def _goodbye_events(self, consumer: Downstream, cancellation: Cancellation) -> Sequence[Any]:
         result = self._core.stage.handle_cancel(cancellation, consumer.subscription)
         return self._events_of("handle_cancel", result)
 
-    def _say_goodbye(self, consumer: _Consumer, cancellation: Cancellation) -> None:
+    def _say_goodbye(self, consumer: Downstream, cancellation: Cancellation) -> None:
         subscription = consumer.subscription
         self._core.watches.pop(consumer.watch, None)
         if cancellation.kind != "down":
@@ -233,6 +246,14 @@ class Producing:
         if not self.buffer.store_info(message):
             self._release(message)
 
+    @property
+    def events_out(self) -> int:
+        """How many events have been sent, to all consumers together.
+
+        Looked at from another thread at the moment when a consumer leaves, without what that one got.
+        """
+        return self._sent_before + sum(consumer.sent for consumer in list(self.consumers.values()))
+
     def estimate_buffered(self) -> int:
         """How many events wait in the buffer."""
         return len(self.buffer)
@@ -250,6 +271,7 @@ class Producing:
         port = self._port
         consumers, self.consumers = self.consumers, {}
         for tag, consumer in consumers.items():
+            self._sent_before += consumer.sent
             self._core.watches.pop(consumer.watch, None)
             port.unwatch(consumer.watch)
             port.send(consumer.subscription.consumer, Finished(port.me, tag))
@@ -340,6 +362,7 @@ class Producing:
 
     def _store(self, events: Sequence[Any]) -> None:
         discarded, infos = self.buffer.store(events)
+        self.discarded += discarded
         if discarded and self._core.stage.format_discarded(discarded):
             self._port.report("discarded", count=discarded)
         for info in infos:

@@ -67,10 +67,14 @@ class LaneActor(pykka.Actor):
             another.
         handle: Handles one message to the end; see :class:`~genstage._runtime.lane.Resident`.
         backlog: The lane's.
+        timed_s: The lane's.
+        sampled_s: The lane's monitor's.
         reason: Why it ended; ``None`` while it is alive. Only :meth:`end` sets it.
         links: Whom it is linked with; for ``watch`` only.
         traps_exits: Whether the end of one of those is a message, and not its own end.
     """
+
+    timed_s = sampled_s = 0.0  # an actor of its own has them when it has been busy
 
     def __init__(  # pykka's own only makes what is made later here
         self,

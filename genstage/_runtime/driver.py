@@ -77,6 +77,11 @@ class Driver:
             if lane.sleeping:
                 lane.wake()
 
+    @property
+    def now_s(self) -> float:
+        """What time it is, on the clock of the timers."""
+        return self._engine.now_s
+
     def watch(self, peer: LaneActor) -> int:
         """Ask for a ``Down`` with the returned number when the peer ends."""
         return self._watch(peer, self._actor)

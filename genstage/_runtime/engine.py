@@ -182,6 +182,11 @@ class Engine:
         actor = current_resident()
         return actor if isinstance(actor, LaneActor) and actor.engine is self else None
 
+    @property
+    def now_s(self) -> float:
+        """What time it is, on the clock of the timers."""
+        return time.monotonic()
+
     @staticmethod
     def mailbox() -> SimpleQueue[Any]:
         """Where a thread that is no actor can wait for what actors put there."""

@@ -55,13 +55,14 @@ holding of the baton, with at most one token in it, which is the pair in turn.
 from __future__ import annotations
 
 import threading
+import time
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Lane", "Place", "Resident", "ThreadLane", "current_resident", "give_way", "here"]
+__all__ = ["Lane", "Place", "Resident", "ThreadLane", "Turn", "current_resident", "give_way", "here"]
 
 
 class Resident(Protocol):
@@ -75,14 +76,30 @@ class Resident(Protocol):
         handle: Handles one message to the end.
         backlog: Messages that wait because the resident is busy, in a turn that has lost the baton; ``None``
             if it is not. Belongs to the lane.
+        timed_s: Seconds in turns that the lane has put the clock to. Belongs to the lane.
+        sampled_s: Seconds in other turns, as the lane's monitor has found it there. Belongs to the monitor.
     """
 
     run: Callable[..., Any]
     handle: Callable[[Any], None]
     backlog: list[Any] | None
+    timed_s: float
+    sampled_s: float
 
     def fail(self, error: BaseException) -> None:
         """A turn has raised. Never raises."""
+
+
+class Turn(NamedTuple):
+    """A turn that is under way.
+
+    Attributes:
+        thread_id: Identifier of its thread.
+        began_s: When it began at the latest, on the monotonic clock; ``None`` if that was a moment ago.
+    """
+
+    thread_id: int | None
+    began_s: float | None
 
 
 class Lane(Protocol):
@@ -104,6 +121,12 @@ class Lane(Protocol):
 
     def thread_of(self, resident: Resident) -> int | None:
         """Identifier of the thread that is in a turn of ``resident``."""
+
+    def turn_of(self, resident: Resident) -> Turn | None:
+        """The turn that ``resident`` is in, looked at from any thread without a lock."""
+
+    def queued(self, resident: Resident) -> int:
+        """How many messages wait for ``resident``, looked at likewise."""
 
     def abandon(self, resident: Resident) -> None:
         """Go on without waiting for the turn that ``resident`` is in: it has been killed."""
@@ -162,6 +185,7 @@ class ThreadLane:
         self._queue: SimpleQueue[tuple[Resident, Any] | None] = SimpleQueue()
         self.append: Callable[[tuple[Resident, Any]], None] = self._queue.put
         self.turning: Resident | None = None
+        self._began_s = 0.0
         self._abandoned = False
         # A daemon: a callback that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -173,6 +197,15 @@ class ThreadLane:
     def thread_of(self, resident: Resident) -> int | None:
         """As :class:`Lane`."""
         return self._thread.ident if self.turning is resident else None
+
+    def turn_of(self, resident: Resident) -> Turn | None:
+        """As :class:`Lane`."""
+        began_s = self._began_s  # before the look at whose turn it is: it is set before that, too
+        return Turn(self._thread.ident, began_s) if self.turning is resident else None
+
+    def queued(self, resident: Resident) -> int:  # noqa: ARG002 - there is just one
+        """As :class:`Lane`."""
+        return self._queue.qsize()
 
     def abandon(self, resident: Resident) -> None:
         """As :class:`Lane`; there is nobody to go on."""
@@ -195,13 +228,15 @@ class ThreadLane:
 
     def _run(self) -> None:
         here.place = self
-        take = self._queue.get
+        take, now = self._queue.get, time.monotonic
         while (item := take()) is not None:
             actor, message = item
+            self._began_s = began_s = now()
             self.turning = actor
             try:
                 actor.run(actor.handle, message)
             except BaseException as error:  # noqa: BLE001 - a mistake in a behaviour must not end the lane
                 actor.fail(error)
             self.turning = None
+            actor.timed_s += now() - began_s
             del item, actor, message  # or the last chunk lives until the next one comes

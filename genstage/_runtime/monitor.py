@@ -1,8 +1,13 @@
-"""The monitor of a shared lane: takes the baton from a turn that takes long. See the rules in ``lane``."""
+"""The monitor of a shared lane: takes the baton from a turn that takes long. See the rules in ``lane``.
+
+While it looks, it also notes whose turn it finds: that is how busy the lane's actors are. A turn that has
+lost the baton is put to the clock instead, and nobody is noted while the lane sleeps.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,13 +62,18 @@ class Monitor:
 
     def _run(self) -> None:
         seen, sights, quiet = None, 0, 0
+        looked_s = time.monotonic()
         while not self._ended:
             if self._parked:
                 self._go.acquire()
                 quiet = 0
+                looked_s = time.monotonic()
                 continue
             self._go.acquire(timeout=self._interval_s)
             item = self._lane.in_turn()
+            last_s, looked_s = looked_s, time.monotonic()
+            if item is not None:
+                item[0].sampled_s += looked_s - last_s
             if item is not None and item is seen:  # held here, so no other pair can have its identity
                 sights += 1
                 if self._lane.waiting or sights > QUIET:

@@ -21,15 +21,17 @@ class Runner:
     Attributes:
         slot: See rule 1.
         lost: The pair in whose turn it lost the baton; set under the lane's lock.
+        lost_s: When that was, on the monotonic clock.
         go: Released to give it the baton, or to let it end.
     """
 
-    __slots__ = ("_lane", "go", "lost", "slot", "thread")
+    __slots__ = ("_lane", "go", "lost", "lost_s", "slot", "thread")
 
     def __init__(self, lane: SharedLane, name: str) -> None:
         self._lane = lane
         self.slot: list[Item] = []
         self.lost: Item | None = None
+        self.lost_s = 0.0
         self.go = threading.Lock()
         self.go.acquire()
         # A daemon: a callback that never returns must not keep the process from ending.

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from genstage._runtime.lane import here
+from genstage._runtime.lane import Turn, here
 from genstage._runtime.monitor import Monitor
 from genstage._runtime.runner import Runner
 from genstage.logger import get_logger
@@ -96,12 +96,26 @@ class SharedLane:
 
     def thread_of(self, resident: Resident) -> int | None:
         """As :class:`~genstage._runtime.lane.Lane`."""
-        with self._lock:
-            for runner in self._runners:
-                item = _peek(runner.slot) or runner.lost
-                if item is not None and item[0] is resident:
-                    return runner.thread.ident
+        with self._lock:  # so no turn is between its two states
+            turn = self.turn_of(resident)
+        return None if turn is None else turn.thread_id
+
+    def turn_of(self, resident: Resident) -> Turn | None:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        for runner in list(self._runners):
+            item = _peek(runner.slot)
+            if item is not None and item[0] is resident:
+                return Turn(runner.thread.ident, None)
+            item, lost_s = runner.lost, runner.lost_s
+            if item is not None and item[0] is resident:
+                return Turn(runner.thread.ident, lost_s)
         return None
+
+    def queued(self, resident: Resident) -> int:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        pairs = self._queue.copy()
+        queued = sum(actor is resident and message is not _RESUME for actor, message in pairs)
+        return queued + len(resident.backlog or ())
 
     def abandon(self, resident: Resident) -> None:
         """As :class:`~genstage._runtime.lane.Lane`."""
@@ -221,7 +235,9 @@ class SharedLane:
     def _stand_by(self, runner: Runner) -> bool:
         """Become a spare until the baton comes; gives whether it came."""
         with self._lock:
-            runner.lost = None
+            if runner.lost is not None:
+                runner.lost[0].timed_s += time.monotonic() - runner.lost_s
+                runner.lost = None
             if self._closed:
                 return False
             if self._vacant:
@@ -278,6 +294,7 @@ class SharedLane:
 
     def _pass_on(self, runner: Runner, item: Item) -> Runner | None:
         """Decide who holds the baton now; gives a runner whose thread has to be started."""
+        runner.lost_s = time.monotonic()
         runner.lost = item
         item[0].backlog = []
         self._busy += 1

@@ -79,6 +79,7 @@ class SimulatedActor:
     """
 
     own_lane = False
+    timed_s = sampled_s = 0.0  # a turn takes no time here
 
     def __init__(
         self,

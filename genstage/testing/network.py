@@ -17,6 +17,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from genstage._core.messages import Events
+from genstage._runtime.lane import Turn
 from genstage._runtime.measured import measured
 from genstage.errors import OptionError
 from genstage.logger import get_logger
@@ -213,6 +214,19 @@ class Network:
         if isinstance(target, str):
             return self._names.get(target)
         raise OptionError("to", target, "a reference or name of a stage of this simulation")
+
+    @property
+    def now_s(self) -> float:
+        """What time it is."""
+        return self.clock.now_s
+
+    def turn_of(self, actor: SimulatedActor) -> Turn | None:
+        """The turn that an actor is in."""
+        return Turn(None, None) if self.turning is actor else None
+
+    def queued(self, actor: SimulatedActor) -> int:
+        """How many messages are on their way to an actor."""
+        return sum(len(queue) for (_, target), queue in self._queues.items() if target is actor)
 
     # -- messages -------------------------------------------------------------------------------------
 

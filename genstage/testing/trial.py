@@ -225,6 +225,8 @@ class _Watched(Dispatcher):
         self._trial = trial
         self.buffered = inner.buffered  # type: ignore[method-assign]
         self.drained = inner.drained  # type: ignore[method-assign]
+        self.waiting = inner.waiting  # type: ignore[method-assign]
+        self.kept = inner.kept  # type: ignore[method-assign]
         self.info = inner.info  # type: ignore[method-assign]
         self.expects = inner.expects  # type: ignore[method-assign]
         self.owed = inner.owed  # type: ignore[method-assign]

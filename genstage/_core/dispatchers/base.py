@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from genstage._core.messages import Peer, Tag
     from genstage._core.reasons import Reason
 
-__all__ = ["Dispatcher", "Link", "Refused"]
+__all__ = ["Dispatcher", "Kept", "Link", "Refused"]
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not an error
@@ -24,6 +24,20 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not an error
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Kept(NamedTuple):
+    """Events that a dispatcher has taken, and that wait for one consumer's ask.
+
+    Attributes:
+        partition: What the consumer was told apart by.
+        events: How many.
+        taken: Whether there is such a consumer.
+    """
+
+    partition: Hashable
+    events: int
+    taken: bool
 
 
 class Link(Protocol):
@@ -93,7 +107,8 @@ class Dispatcher(ABC):
 
     Source:
         GenStage's ``GenStage.Dispatcher``. ``room``, ``expects``, ``owed``, ``buffered``, ``drained`` and
-        ``settle`` have no counterpart there: with them the stage mends GenStage's stalls.
+        ``settle`` have no counterpart there: with them the stage mends GenStage's stalls. Nor have
+        ``waiting`` and ``kept``, which tell people what holds a pipeline up.
     """
 
     in_use: bool = False
@@ -159,6 +174,17 @@ class Dispatcher(ABC):
     def owed(self) -> int:
         """How many events the producer was asked for and has not delivered; by default the room."""
         return self.room()
+
+    def waiting(self) -> Mapping[Tag, int] | None:
+        """What each subscription has asked for and has not got; by default nobody can tell.
+
+        For those who look on, at any time from any thread: neither a lock nor a change.
+        """
+        return None
+
+    def kept(self) -> Sequence[Kept]:
+        """What it has taken and not delivered; for the same, and by default nothing."""
+        return ()
 
     def buffered(self, count: int) -> None:  # noqa: B027 - few need to know
         """So many events of the producer went to the buffer instead: it no longer owes them."""

@@ -122,6 +122,11 @@ class BroadcastDispatcher(Dispatcher):
         """What was requested."""
         return self._requested
 
+    def waiting(self) -> Mapping[Tag, int]:
+        """What each has asked for and has not got."""
+        common = self._waiting
+        return {tag: common + consumer.surplus for tag, consumer in self._consumers.copy().items()}
+
     def buffered(self, count: int) -> None:
         """What the buffer has, the producer no longer owes."""
         self._requested = max(self._requested - count, 0)

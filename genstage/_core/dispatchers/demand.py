@@ -152,6 +152,10 @@ class DemandDispatcher(Dispatcher):
         """What is waited for, and what a departed consumer waited for."""
         return self._pending + self.room()
 
+    def waiting(self) -> Mapping[Tag, int]:
+        """What each has asked for and has not got."""
+        return {tag: consumer.demand for tag, consumer in self._by_tag.copy().items()}
+
     def drained(self, count: int) -> None:
         """The producer still owes what the buffer served in its place."""
         self._pending += count

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from genstage._core.checks import check_count, check_flag
-from genstage._core.dispatchers.base import Dispatcher
+from genstage._core.dispatchers.base import Dispatcher, Kept
 from genstage._core.dispatchers.hashing import stable_hash
 from genstage.errors import OptionError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from genstage._core.messages import Peer, Tag
 
 __all__ = ["PartitionDispatcher"]
+
+
+_NONE: deque[Any] = deque()
 
 
 class _Info:
@@ -193,6 +196,20 @@ class PartitionDispatcher(Dispatcher):
     def expects(self) -> bool:
         """Whether demand is open and a consumer waits."""
         return self._waiting > 0 and any(partition.demand for partition in self._by_tag.values())
+
+    def waiting(self) -> Mapping[Tag, int]:
+        """What each has asked for and has not got."""
+        return {tag: partition.demand for tag, partition in self._by_tag.copy().items()}
+
+    def kept(self) -> Sequence[Kept]:
+        """What waits in the partitions' queues."""
+        kept = []
+        for name, partition in self._partitions.items():
+            entries = (partition.queue or _NONE).copy()
+            events = sum(not isinstance(entry, _Info) for entry in entries)
+            if events:
+                kept.append(Kept(name, events, partition.tag is not None))
+        return kept
 
     def buffered(self, count: int) -> None:
         """What the producer has made, it no longer owes, wherever it went."""

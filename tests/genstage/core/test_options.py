@@ -116,8 +116,8 @@ def test_a_dispatcher_that_lacks_methods_is_told_which():
     _, value, expected = refused(options, "producer", dispatcher=half)
     assert value is half
     assert expected == (
-        "a subclass of Dispatcher, or have start, subscribe, ask, cancel, room, expects, owed, buffered, "
-        "drained, info, settle too"
+        "a subclass of Dispatcher, or have start, subscribe, ask, cancel, room, expects, owed, waiting, "
+        "kept, buffered, drained, info, settle too"
     )
 
 

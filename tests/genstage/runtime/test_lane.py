@@ -1,5 +1,6 @@
 import logging
 import threading
+import time
 import weakref
 from collections import deque
 
@@ -18,6 +19,7 @@ class Actor:
         self.handle = function
         self.backlog = None
         self.errors = []
+        self.timed_s = self.sampled_s = 0.0
 
     def run(self, handle, message):
         handle(message)
@@ -151,6 +153,34 @@ def test_a_turn_that_raises_is_told_to_its_actor_and_the_lane_goes_on(lane):
     assert recorder.turns == ["next"]
 
 
+def test_it_tells_of_a_turn_since_when_it_is_under_way_and_what_waits_behind_it(lane, gate):
+    before_s = time.monotonic()
+    actor = in_turn(lane, gate)
+    for number in range(3):
+        put(lane, actor, number)
+    while (turn := lane.turn_of(actor)).began_s is None:  # until the monitor has looked twice
+        threading.Event().wait(0.001)
+
+    assert before_s <= turn.began_s <= time.monotonic()
+    assert turn.thread_id == lane.thread_of(actor)
+    assert lane.queued(actor) == 3
+    assert lane.turn_of(Actor()) is None
+    gate.set()
+    end(lane)
+    assert lane.turn_of(actor) is None
+    assert lane.queued(actor) == 0
+
+
+def test_a_turn_that_takes_long_is_put_to_the_clock(lane, gate):
+    actor = in_turn(lane, gate)
+    while (turn := lane.turn_of(actor)).began_s is None:
+        threading.Event().wait(0.001)
+    gate.set()
+    end(lane)
+
+    assert 0 < actor.timed_s <= time.monotonic() - turn.began_s
+
+
 def test_what_was_handled_is_not_kept_alive_while_the_lane_waits(lane):
     class Chunk:
         pass
@@ -177,6 +207,18 @@ def test_all_turns_of_a_thread_lane_run_in_its_thread_also_when_they_give_way():
 def test_outside_of_a_turn_there_is_nothing_to_give_way():
     give_way()
     assert current_resident() is None
+
+
+def test_only_the_messages_of_an_actor_itself_are_counted_as_waiting_for_it(shared, gate):
+    in_turn(shared, gate)
+    one, other = Actor(), Actor()
+    for number in range(5):
+        put(shared, one, number)
+        put(shared, other, number)
+    shared.steal(shared.in_turn())  # their turn may come
+    gate.set()
+    handled(shared)
+    assert shared.queued(one) == 0
 
 
 # -- the baton of the shared lane ---------------------------------------------------------------------
