@@ -1,8 +1,25 @@
 """Reports from one pass over a source: HTML, JSON, HEEx and PDF."""
 
-from genstage.streaming import Summary
-from renderers.model import Column, Group, Labels, Report, average_of, count_of, max_of, min_of, sum_of
-from renderers.sink import render
+TYPE_CHECKING = False  # typing's own takes a while to load, see __getattr__
+if TYPE_CHECKING:
+    from genstage.streaming import Summary
+    from renderers.model import Column, Group, Labels, Report, average_of, count_of, max_of, min_of, sum_of
+    from renderers.sink import render
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load what a name stands for when it is first asked for: the command listens to Ctrl-C before."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - see above
+
+        home = {"Summary": "genstage.streaming", "render": "renderers.sink"}.get(name, "renderers.model")
+        value = globals()[name] = getattr(import_module(home), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Column",

@@ -1,5 +1,5 @@
 """The command line: ``genstage``, also ``python -m renderers``."""
 
-from renderers.cli.entry import main
+from renderers.cli.start import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The entry point: arguments in, exit code out."""
+"""From the arguments to the exit code."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from renderers.cli.streams import give_up_broken_streams, set_up_streams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["run_command"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run_command(arguments: Sequence[str] | None) -> int:
     """Run the command line.
 
     Args:
-        arguments: Without the program's name; by default those of the process.
+        arguments: Without the program's name; ``None`` for those of the process.
 
     Returns:
         The exit code.

@@ -5,6 +5,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+import renderers
+
 HEAVY = {
     *("babel", "jinja2", "lxml", "orjson", "pikepdf", "renderers", "typer", "typst"),
     *("psycopg", "sqlalchemy", "sqlite3"),
@@ -63,3 +67,17 @@ def test_a_renderer_loads_no_other():
     loaded = loaded_by("from renderers.registry import renderer\nrenderer('json')")
     assert "renderers.json" in loaded
     assert not {"renderers.html", "renderers.heex", "renderers.pdf", "typst", "pikepdf"} & loaded
+
+
+def test_the_command_listens_to_signals_before_it_loads_anything():
+    loaded = loaded_by("import renderers.cli")
+    assert "renderers.cli.start" in loaded
+    assert not {"genstage", "structlog", "typer", "typing", "renderers.cli.entry"} & loaded
+
+
+def test_the_facade_of_the_renderers_loads_what_is_asked_for():
+    assert "renderers.sink" in loaded_by("from renderers import *")
+    assert "renderers.sink" not in loaded_by("from renderers import Column")
+    assert set(renderers.__all__) <= set(dir(renderers))
+    with pytest.raises(AttributeError, match="module 'renderers' has no attribute 'Colunm'"):
+        renderers.Colunm  # noqa: B018

@@ -67,7 +67,21 @@ def publish_slowly(self, files):
 RunFolder.publish = publish_slowly
 """
 
+# Stands in for a library that the command loads, and waits there until the process ends.
+BLOCKED = """\
+import pathlib
+import signal
+
+pathlib.Path("here").touch()
+while True:
+    signal.pause()
+"""
+
 pytestmark = pytest.mark.process
+
+ending = pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 
 
 @pytest.fixture
@@ -119,6 +133,28 @@ def check_clean_stop(running, stopped, out, *, code=130, name="SIGINT", there=()
     assert not alive
 
 
+@pytest.mark.parametrize("library", ["structlog", "pykka", "psutil", "typer", "babel"])
+@ending
+def test_while_the_command_itself_is_loaded(tmp_path, command, library, number, code):
+    (tmp_path / f"{library}.py").write_text(BLOCKED)
+    running = command("demo", "--rows", "10")
+    running.wait_until((tmp_path / "here").exists)
+    running.popen.send_signal(number)
+    found, said, told = running.end()
+    assert (found, said) == (code, "")
+    assert told in ("", f"genstage: stopped by {number.name}: no output was written\n")
+
+
+def test_as_soon_as_the_command_listens(command):
+    running = command("demo", "--rows", "1000000", PYTHONPROFILEIMPORTTIME="1")
+    running.wait_for(" genstage.errors")  # the first of what it loads
+    running.popen.send_signal(signal.SIGINT)
+    code, said, told = running.end()
+    assert (code, said) == (130, "")
+    lines = [line for line in told.splitlines() if not line.startswith("import time:")]
+    assert lines in ([], ["genstage: stopped by SIGINT: no output was written"])
+
+
 def test_before_the_first_record(tmp_path, command, out):
     assert command("sample", "--rows", "1", "any.sqlite").end()[0] == 0
     (tmp_path / "slow_query.py").write_text(SLOW_QUERY)
@@ -134,9 +170,7 @@ def written(out, **names):
     return all(part.exists() and part.stat().st_size for part in parts)
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
+@ending
 def test_in_the_middle(command, out, number, code):
     if signal.getsignal(number) is signal.SIG_IGN:
         pytest.skip(f"{number.name} is ignored here, as nohup has it, and so it is by the command")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from renderers.cli import entry, main
 from renderers.cli.errors import Interrupted
 from renderers.cli.signals import Signals
 
@@ -123,3 +124,24 @@ def test_an_ignored_signal_stays_ignored():
     with Signals() as signals:
         signal.raise_signal(signal.SIGHUP)
         assert signals.received is None
+
+
+def test_from_the_first_line_to_the_last_a_signal_ends_the_command(monkeypatch):
+    def run(_arguments):
+        for number in ENDING:
+            with pytest.raises(HardEndError) as caught:
+                signal.raise_signal(number)
+            assert caught.value.args == (128 + number,)
+        return 7
+
+    monkeypatch.setattr(entry, "run_command", run)
+    before = [signal.getsignal(number) for number in ENDING]
+    assert main(["demo"]) == 7
+    assert [signal.getsignal(number) for number in ENDING] == before
+
+
+def test_what_is_ignored_stays_ignored(monkeypatch):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(entry, "run_command", lambda _: signal.raise_signal(signal.SIGHUP) or 7)
+    assert main(["demo"]) == 7
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
