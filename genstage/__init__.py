@@ -30,12 +30,26 @@ from genstage.errors import (
     StartError,
     SubscriptionError,
 )
-from genstage.pipeline import Edge, Flow, Graph, Node, Pipeline, PipelineStatistics, Run, StageStatistics
+from genstage.pipeline import (
+    AsyncFlowStream,
+    AsyncRun,
+    Edge,
+    Flow,
+    FlowStream,
+    Graph,
+    Node,
+    Pipeline,
+    PipelineStatistics,
+    Run,
+    StageStatistics,
+)
 from genstage.stage import Consumer, Producer, ProducerConsumer
 from genstage.supervision import Task
 
 __all__ = [
     "AsyncEventStream",
+    "AsyncFlowStream",
+    "AsyncRun",
     "BroadcastDispatcher",
     "CallTimeoutError",
     "Cancellation",
@@ -51,6 +65,7 @@ __all__ = [
     "Exited",
     "Finish",
     "Flow",
+    "FlowStream",
     "ForkedRuntimeError",
     "GenstageError",
     "Graph",

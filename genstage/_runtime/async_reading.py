@@ -94,9 +94,7 @@ class AsyncReader(AsyncIterator[T]):
             raise StopAsyncIteration
         self._in_use = True
         try:
-            self._belong_to(asyncio.current_task())
-            if self._events is None:
-                await self._begin()
+            await self._begin()
             events, inbox = self._events, self._inbox
             assert events is not None and inbox is not None  # noqa: S101, PT018 - it has begun
             event = next(events)
@@ -133,9 +131,15 @@ class AsyncReader(AsyncIterator[T]):
         return f"<{type(self).__name__} {self.name!r} {state_of(self._feed, closed=self._closed)}>"
 
     async def _begin(self) -> None:
-        self._inbox = _Inbox(self._feed.let_go)
-        self._feed.begin(self._inbox.put)
-        self._events = handed_out(self.name)
+        """Let events come, unless they do; the reader belongs to this task now."""
+        self._belong_to(asyncio.current_task())
+        if self._events is None:
+            self._inbox = _Inbox(self._feed.let_go)
+            await self._begin_feed(self._inbox.put)
+            self._events = handed_out(self.name)
+
+    async def _begin_feed(self, put: Callable[[Any], None]) -> None:
+        self._feed.begin(put)
 
     def _belong_to(self, task: asyncio.Task[Any] | None) -> None:
         if task is self._task:

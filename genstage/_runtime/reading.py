@@ -155,8 +155,7 @@ class Reader(Iterator[T]):
         if self._closed:
             raise StopIteration
         try:
-            if self._events is None:
-                self._begin()
+            self._begin()
             events = self._events
             assert events is not None  # noqa: S101 - it has begun
             event = next(events)
@@ -188,9 +187,11 @@ class Reader(Iterator[T]):
         return f"<{type(self).__name__} {self.name!r} {state_of(self._feed, closed=self._closed)}>"
 
     def _begin(self) -> None:
-        self._inbox = self._feed.mailbox()
-        self._feed.begin(self._inbox.put)
-        self._events = handed_out(self.name)
+        """Let events come, unless they do."""
+        if self._events is None:
+            self._inbox = self._feed.mailbox()
+            self._feed.begin(self._inbox.put)
+            self._events = handed_out(self.name)
 
     def _close_quietly(self) -> None:
         with suppress(CallTimeoutError):  # another error is on its way

@@ -22,12 +22,14 @@ from genstage.pipeline.functions import (
     name_of,
 )
 from genstage.pipeline.graph import KINDS, check_node, declared_kind, refused_by
+from genstage.pipeline.outlet import AsyncFlowStream, FlowFeed, FlowStream, Outlet
 from genstage.pipeline.steps import Once, Step, named, pipeline_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from genstage._core.stage import Kind
+    from genstage.client import Runtime
     from genstage.pipeline.recipe import Pipeline
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
 
@@ -273,6 +275,52 @@ class Flow(Generic[T_co]):
         default = name_of(factory) or "to"
         _check_factory(_name(options.get("name"), default), factory, "consumer")
         return pipeline_to(self._step(default, factory, options), lambda _: factory)
+
+    # -- the output -----------------------------------------------------------------------------------
+
+    def stream(self, *, runtime: Runtime | None = None, **options: Unpack[FlowOptions]) -> FlowStream[T_co]:
+        """Run the flow and iterate over its output, as fast as it is taken.
+
+        Args:
+            runtime: Where its stages live; by default in a private runtime, closed at the end.
+            **options: Of the subscription to its output, see :class:`FlowOptions`.
+
+        Returns:
+            An iterator and context manager. Leaving it early cancels the run.
+
+        Raises:
+            GraphError: An option is wrong.
+
+        Example:
+            >>> from itertools import count
+            >>> with Flow.from_iterable(count).map(lambda n: n * n).stream(max_demand=2) as squares:
+            ...     [next(squares) for _ in range(4)]
+            [0, 1, 4, 9]
+        """
+        return FlowStream(self._feed(runtime, options))
+
+    def stream_async(
+        self, *, runtime: Runtime | None = None, **options: Unpack[FlowOptions]
+    ) -> AsyncFlowStream[T_co]:
+        """As :meth:`stream`, for asyncio: an asynchronous iterator and context manager.
+
+        Args:
+            runtime: As above.
+            **options: As above.
+
+        Raises:
+            GraphError: An option is wrong.
+        """
+        return AsyncFlowStream(self._feed(runtime, options))
+
+    def _feed(self, runtime: Runtime | None, options: FlowOptions) -> FlowFeed:
+        step = self._step("stream", Outlet, options)
+        # What has been taken cannot be taken back, so the stages must not begin anew.
+        return FlowFeed(
+            step.name or step.default,
+            lambda put: pipeline_to(step, lambda _: partial(Outlet, put), max_restarts=0),
+            runtime,
+        )
 
     # -- the inside -----------------------------------------------------------------------------------
 

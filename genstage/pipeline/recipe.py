@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from genstage._core.checks import check_count, check_seconds
 from genstage.client import Runtime
+from genstage.pipeline.async_run import AsyncRun
 from genstage.pipeline.job import GraphJob
 from genstage.pipeline.run import Run
 from genstage.supervision import RestartPlan
@@ -104,6 +106,23 @@ class Pipeline(Generic[R]):
             if private is not None:
                 private.close()
             raise
+
+    def run_async(self, *, runtime: Runtime | None = None) -> AsyncRun[R]:
+        """A run for asyncio, which begins when its ``async with`` block is entered.
+
+        Args:
+            runtime: As for :meth:`run`.
+
+        Example:
+            >>> import asyncio
+            >>> from genstage import Flow
+            >>> async def total():
+            ...     async with Flow.from_iterable(range(4)).reduce(max, 0).run_async() as run:
+            ...         return await run.wait(timeout_s=60)
+            >>> asyncio.run(total())
+            3
+        """
+        return AsyncRun(self.name, partial(self.run, runtime=runtime))
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r}>"

@@ -181,9 +181,13 @@ class Run(Generic[R]):
             RuntimeError: As for :meth:`wait`.
         """
         self._refuse_own_stages()
-        self._actor.tell(Stop(Shutdown()))
+        self.stop_soon()
         outcome = self._result(timeout_s)
         self._told = self._told or outcome.state != "failed"
+
+    def stop_soon(self) -> None:
+        """Begin to stop the run, as :meth:`stop` does, without waiting for anything."""
+        self._actor.tell(Stop(Shutdown()))
 
     def statistics(self) -> PipelineStatistics:
         """Figures of this moment, or of the end; never blocks."""

@@ -133,7 +133,10 @@ class _FlowJob(Generic[R]):
 
 
 def pipeline_to(
-    sink: Step, sink_factory: Callable[[Callable[[R], None]], Callable[[], AnyStage]]
+    sink: Step,
+    sink_factory: Callable[[Callable[[R], None]], Callable[[], AnyStage]],
+    *,
+    max_restarts: int = 3,
 ) -> Pipeline[R]:
     """The pipeline that ends in a step."""
     names = named((sink,))
@@ -149,7 +152,7 @@ def pipeline_to(
         return Graph(tuple(nodes), tuple(edges))
 
     once = [step.factory for step in names if isinstance(step.factory, Once)]
-    return Pipeline(names[sink], partial(_FlowJob, graph, once))
+    return Pipeline(names[sink], partial(_FlowJob, graph, once), max_restarts=max_restarts)
 
 
 def named(heads: tuple[Step, ...]) -> dict[Step, str]:

@@ -116,3 +116,161 @@ def until(true):
     while not true():
         assert time.monotonic() < deadline
         threading.Event().wait(0.001)
+
+
+# -- an asynchronous block ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_leaving_the_block_waits_for_the_end(line, gate, shared):
+    line.traps["left"] = lambda moment: moment == "init" and gate.wait(DEADLINE_S)
+
+    async def main():
+        async with Runtime() as runtime:
+            run = pipeline(line).run_async(runtime=runtime if shared else None)
+            assert repr(run) == "<AsyncRun 'line' not begun>"
+            async with run:
+                assert repr(run).startswith("<AsyncRun 'line' ")
+                asyncio.get_running_loop().call_soon(gate.set)
+            assert run.statistics().state == "completed"
+            assert sorted(line.left + line.right) == list(range(line.end))
+            assert await run.wait() is not NotImplemented
+
+    run_main(main)
+
+
+def test_the_block_raises_what_the_run_has_failed_with_unless_it_was_told(line, expected_errors):
+    def trap(moment):
+        if moment == 17:
+            raise ValueError("boom")
+
+    line.traps["through"] = trap
+
+    async def block():
+        async with pipeline(line).run_async():
+            pass
+
+    async def main():
+        with pytest.raises(PipelineError) as caught:
+            await block()
+        assert isinstance(caught.value.__cause__, ValueError)
+        async with pipeline(line).run_async() as run:
+            with pytest.raises(PipelineError):
+                await run.wait(DEADLINE_S)
+
+    run_main(main)
+    assert expected_errors
+
+
+def hold(line, gate, reached):
+    def trap(moment):
+        if moment == 17:
+            reached.set()
+            gate.wait(DEADLINE_S)
+
+    line.traps["through"] = trap
+
+
+def test_a_stopped_run_is_cancelled(line, gate):
+    hold(line, gate, reached := threading.Event())
+
+    async def main():
+        async with pipeline(line).run_async() as run:
+            assert await asyncio.to_thread(reached.wait, DEADLINE_S)
+            with pytest.raises(CallTimeoutError):
+                await run.stop(timeout_s=0.01)
+            gate.set()
+            await run.stop()
+            assert run.statistics().state == "cancelled"
+            with pytest.raises(PipelineError):
+                await run.wait()
+
+    run_main(main)
+
+
+@pytest.mark.parametrize("where", ["in the block", "at its end"])
+def test_a_cancel_stops_the_run_and_waits_for_its_end(line, gate, where):
+    hold(line, gate, reached := threading.Event())
+    runs = []
+
+    async def block():
+        async with pipeline(line).run_async() as run:
+            runs.append(run)
+            if where == "in the block":
+                await run.wait()
+
+    async def main():
+        task = asyncio.create_task(block())
+        assert await asyncio.to_thread(reached.wait, DEADLINE_S)
+        task.cancel()
+        await asyncio.to_thread(until, lambda: runs[0].statistics().state == "stopping")
+        assert not task.done()
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert runs[0].statistics().state == "cancelled"
+        assert runs[0]._run._private._engine._ended
+
+    run_main(main)
+
+
+def test_an_error_in_the_block_stops_the_run_and_goes_on(line, gate):
+    hold(line, gate, reached := threading.Event())
+    runs = []
+
+    async def block():
+        async with pipeline(line).run_async() as run:
+            runs.append(run)
+            assert await asyncio.to_thread(reached.wait, DEADLINE_S)
+            gate.set()
+            raise LookupError
+
+    async def main():
+        with pytest.raises(LookupError):
+            await block()
+        assert runs[0].statistics().state == "cancelled"
+
+    run_main(main)
+
+
+def test_a_cancel_while_it_begins_leaves_no_run(line):
+    inside, gate = threading.Event(), threading.Event()
+    recipe = pipeline(line)
+    open_job = recipe._open_job
+
+    def slow():
+        inside.set()
+        gate.wait(DEADLINE_S)
+        return open_job()
+
+    recipe._open_job = slow
+    run = recipe.run_async()
+
+    async def main():
+        task = asyncio.create_task(run.__aenter__())
+        assert await asyncio.to_thread(inside.wait, DEADLINE_S)
+        task.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert run._run._private._engine._ended
+
+    run_main(main)
+
+
+def test_what_is_refused_is_raised_at_the_begin(line):
+    def refuse():
+        raise LookupError("no such table")
+
+    async def main():
+        with pytest.raises(LookupError):
+            await Pipeline("refused", refuse).run_async().__aenter__()
+        run = pipeline(line).run_async()
+        with pytest.raises(RuntimeError, match="has not begun"):
+            await run.wait()
+        async with run:
+            with pytest.raises(RuntimeError, match="has begun already"):
+                await run.__aenter__()
+
+    run_main(main)
