@@ -199,10 +199,13 @@ class RunSupervisor(Generic[R]):
 
     def _children_started(self) -> None:
         assert self._group is not None and self._graph is not None  # noqa: S101, PT018 - they have been started
-        cores = {name: actor.behaviour for name, actor in self._group.actors.items()}
+        behaviours = [(name, actor.behaviour) for name, actor in self._group.actors.items()]
+        cores = {name: core for name, core in behaviours if isinstance(core, StageCore)}
+        sides = {name: core.producing for name, core in cores.items()}
         try:
-            self._graph.check_kinds(
-                {name: core.kind for name, core in cores.items() if isinstance(core, StageCore)}
+            self._graph.check_kinds({name: core.kind for name, core in cores.items()})
+            self._graph.check_dispatchers(
+                {name: side.dispatcher for name, side in sides.items() if side is not None}
             )
         except GraphError as error:
             self._failures.append(StageFailure(error.node, Crash(error), error))

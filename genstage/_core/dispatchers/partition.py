@@ -119,6 +119,11 @@ class PartitionDispatcher(Dispatcher):
         self._pending = 0  # the part of it whose consumer has left
         self._requested = 0  # the part of it that the producer still owes
 
+    @property
+    def partitions(self) -> tuple[Hashable, ...]:
+        """The names of the partitions."""
+        return tuple(self._partitions)
+
     def start(self, link: Link) -> None:
         """Called once, before anything else."""
         self._link = link

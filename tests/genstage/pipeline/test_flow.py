@@ -304,7 +304,9 @@ def test_a_flow_without_a_sink_cannot_run():
 def test_a_stage_of_the_wrong_kind_fails_at_the_start():
     with pytest.raises(PipelineError) as caught:
         result(numbers().via(lambda: Counter(3), name="count").to_list())
-    assert str(caught.value.__cause__) == "node 'count': is a producer and cannot subscribe to another node"
+    assert str(caught.value.__cause__) == (
+        "node 'count': is a producer and cannot subscribe to another node; make it a ProducerConsumer"
+    )
 
 
 @pytest.mark.parametrize("wrong", ["ab", b"ab", {1: 2}, 3])
