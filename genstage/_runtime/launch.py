@@ -51,6 +51,12 @@ class Launch(Protocol[H_co]):
     def handle(self, actor: LaneActor, /) -> H_co:
         """What a user holds of it."""
 
+    def over(self) -> None:
+        """No further incarnation will follow the last one, which has ended. Must not block or raise.
+
+        Called by the supervisor that has started it, unless that ends itself.
+        """
+
 
 class Recipe(Protocol[H_co]):
     """What can be started besides a stage: a supervisor, a pipeline. It never changes.

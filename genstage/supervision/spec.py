@@ -134,6 +134,9 @@ class StageLaunch:
         """A reference of its kind."""
         return ref_to(actor)
 
+    def over(self) -> None:
+        """Nobody waits for that: a reference is of one incarnation."""
+
 
 @overload
 def child_spec(
