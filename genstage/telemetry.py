@@ -28,7 +28,8 @@ class EventKind:
         told: What has happened.
         measurements: The names of its measurements, each with its unit. A name that ends in ``_s`` is a
             duration in seconds.
-        metadata: The names of its metadata, besides ``runtime`` and ``pipeline``, which every event has.
+        metadata: The names of its metadata, besides ``runtime``, ``pipeline`` and ``run``, which every event
+            has.
     """
 
     told: str
@@ -75,8 +76,9 @@ class TelemetryEvent:
     Attributes:
         name: One of ``EVENTS``.
         measurements: Figures, by name.
-        metadata: What they belong to, by name: always ``runtime`` and ``pipeline``, the names of both, the
-            latter ``None`` outside of a pipeline; the others as ``EVENTS`` has them.
+        metadata: What they belong to, by name: always ``runtime`` and ``pipeline``, the names of both, and
+            ``run``, a number that no other run of a pipeline has in this process; the latter two are ``None``
+            outside of a pipeline. The others as ``EVENTS`` has them.
     """
 
     name: str
@@ -159,7 +161,13 @@ class Telemetry:
         return found
 
     def emit(
-        self, event: str, measurements: Mapping[str, float], *, pipeline: str | None, **metadata: Any
+        self,
+        event: str,
+        measurements: Mapping[str, float],
+        *,
+        pipeline: str | None = None,
+        run: int | None = None,
+        **metadata: Any,
     ) -> None:
         """Tell whoever listens."""
         told: TelemetryEvent | None = None
@@ -167,7 +175,7 @@ class Telemetry:
             if event not in attached.events:
                 continue
             if told is None:
-                metadata = {"runtime": self._runtime, "pipeline": pipeline, **metadata}
+                metadata = {"runtime": self._runtime, "pipeline": pipeline, "run": run, **metadata}
                 told = TelemetryEvent(event, measurements, metadata)
             try:
                 attached.handler(told)

@@ -48,20 +48,21 @@ class Driver:
     Attributes:
         me: The address of the actor itself.
         control: Whether it is a supervisor.
-        pipeline: The pipeline it belongs to: that of whoever has started it, or what its behaviour sets.
+        run: Name of the pipeline and number of the run to which it belongs: those of whoever has started it,
+            or its own, see :meth:`begin_run`.
         watched: What the actor watches, by the numbers of the watches.
         children: What the actor has started and has not ended; ``None`` if it has never started any.
         result: What its stage has set as its result.
     """
 
-    __slots__ = ("_actor", "_engine", "_open", "children", "control", "me", "pipeline", "result", "watched")
+    __slots__ = ("_actor", "_engine", "_open", "children", "control", "me", "result", "run", "watched")
 
     def __init__(self, actor: LaneActor, engine: Engine) -> None:
         self.me = self._actor = actor
         self._engine = engine
         self._open = True
         self.control = False
-        self.pipeline: str | None = None
+        self.run: tuple[str, int] | None = None
         self.watched: dict[int, LaneActor] = {}
         self.children: dict[LaneActor, None] | None = None
         self.result: Any = None
@@ -133,7 +134,7 @@ class Driver:
     @property
     def log_fields(self) -> dict[str, str]:
         """What log records about the actor carry."""
-        pipeline = {} if self.pipeline is None else {"pipeline": self.pipeline}
+        pipeline = {} if self.run is None else {"pipeline": self.run[0]}
         own = "supervisor" if self.control else "stage"
         return {"runtime": self._engine.name, **pipeline, own: self._actor.name}
 
@@ -143,11 +144,12 @@ class Driver:
         Args:
             event: One of :data:`genstage.telemetry.EVENTS`.
             measurements: Its measurements.
-            metadata: Its metadata but for ``runtime`` and ``pipeline``.
+            metadata: Its metadata but for ``runtime``, ``pipeline`` and ``run``.
         """
         telemetry = self._engine.telemetry
         if telemetry.active:
-            telemetry.emit(event, measurements, pipeline=self.pipeline, **metadata)
+            pipeline, run = self.run or (None, None)
+            telemetry.emit(event, measurements, pipeline=pipeline, run=run, **metadata)
 
     def stop(self, reason: Reason) -> None:
         """End the actor."""
@@ -182,6 +184,10 @@ class Driver:
             unlink(self._actor, peer)
 
     # -- for supervisors ------------------------------------------------------------------------------
+
+    def begin_run(self, pipeline: str) -> None:
+        """From now on the actor, and whom it starts, is a new run of a pipeline."""
+        self.run = pipeline, self.new_tag()
 
     def adopt(self, child: LaneActor) -> None:
         """The actor has a new child, which has not begun yet."""

@@ -124,7 +124,7 @@ class Engine:
                 )
                 actor.driver.control = control
                 if near is not None:
-                    actor.driver.pipeline = near.driver.pipeline
+                    actor.driver.run = near.driver.run
                 self._actors[actor] = parent is not None
                 if parent is not None and not outlives:
                     parent.driver.adopt(actor)

@@ -105,7 +105,7 @@ class RunSupervisor(Generic[R]):
         shutdown_s: float,
     ) -> None:
         self._port = port
-        port.pipeline = name
+        port.begin_run(name)
         self._work = work
         self._plan = plan
         self._shutdown_s = shutdown_s

@@ -180,7 +180,7 @@ class Network:
         actor = SimulatedActor(self, make, name=name, parent=parent, on_started=on_started)
         actor.driver.control = control
         if near is not None:
-            actor.driver.pipeline = near.driver.pipeline
+            actor.driver.run = near.driver.run
         self.actors.append(actor)
         if parent is not None and not outlives:
             parent.driver.adopt(cast("Any", actor))

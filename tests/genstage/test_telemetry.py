@@ -49,7 +49,7 @@ def hear(heard):
 
 
 def in_test(event, measurements, **metadata):
-    return event, measurements, {"runtime": "test", "pipeline": None, **metadata}
+    return event, measurements, {"runtime": "test", "pipeline": None, "run": None, **metadata}
 
 
 def test_a_pipeline_is_told_from_start_to_end(heard, hear):
@@ -172,7 +172,7 @@ def test_handlers_come_and_go_while_events_are_told():
 
     def tell():
         while not stop.is_set():
-            telemetry.emit("stage.start", {}, pipeline=None, stage="s")
+            telemetry.emit("stage.start", {}, stage="s")
 
     teller = threading.Thread(target=tell)
     teller.start()
@@ -197,7 +197,7 @@ class Teller:
 
     def __init__(self, port):
         self._port = port
-        port.pipeline = "orders"
+        port.begin_run("orders")
 
     def start(self):
         self._port.emit("pipeline.exception", {}, stage="child", reason=Normal())
@@ -221,7 +221,9 @@ def test_a_behaviour_tells_of_its_pipeline_and_so_do_its_children(heard, hear, g
         spawn(Teller, name="teller", on_started=lambda _: None)
         if isinstance(runtime, Simulation):
             runtime.run()
-    inside = {"runtime": "simulation", "pipeline": "orders", "stage": "child"}
+    number = heard[0][2]["run"]
+    assert isinstance(number, int)
+    inside = {"runtime": "simulation", "pipeline": "orders", "run": number, "stage": "child"}
     assert heard == [
         ("pipeline.exception", {}, {**inside, "reason": Normal()}),
         ("stage.start", {}, inside),
