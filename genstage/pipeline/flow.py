@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypedDict, TypeVar, Unpack
 
@@ -24,6 +25,7 @@ from genstage.pipeline.functions import (
 from genstage.pipeline.graph import KINDS, check_node, declared_kind, refused_by
 from genstage.pipeline.outlet import AsyncFlowStream, FlowFeed, FlowStream, Outlet
 from genstage.pipeline.steps import Once, Step, named, pipeline_to
+from genstage.stage import Consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from genstage._core.stage import Kind
     from genstage.client import Runtime
     from genstage.pipeline.recipe import Pipeline
-    from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
+    from genstage.stage import AnyStage, Producer, ProducerConsumer
 
 __all__ = ["Flow", "FlowOptions"]
 
@@ -227,7 +229,7 @@ class Flow(Generic[T_co]):
         with refused_by(_name(options.get("name"), default)):
             check_function(function, "the value so far and an event")
             own = copied(initial)
-        return self._close(default, partial(Reduce[T_co, R], function, own), options)
+        return pipeline_to(self._step(default, partial(Reduce, function, own), options))
 
     def to_list(self, **options: Unpack[FlowOptions]) -> Pipeline[list[T_co]]:
         """Close the flow with a sink that keeps all events.
@@ -241,7 +243,7 @@ class Flow(Generic[T_co]):
         Raises:
             GraphError: An option is wrong.
         """
-        return self._close("to_list", ToList[T_co], options)
+        return pipeline_to(self._step("to_list", ToList, options))
 
     def for_each(self, function: Callable[[T_co], object], **options: Unpack[FlowOptions]) -> Pipeline[None]:
         """Close the flow with a function that is called with each event; what it returns is dropped.
@@ -256,10 +258,9 @@ class Flow(Generic[T_co]):
         Raises:
             GraphError: As for :meth:`map`.
         """
-        step = self._calling(ForEach, function, "for_each", options)
-        return pipeline_to(step, lambda _: step.factory)
+        return pipeline_to(self._calling(ForEach, function, "for_each", options))
 
-    def to(self, factory: Callable[[], Consumer[T_co]], **options: Unpack[FlowOptions]) -> Pipeline[None]:
+    def to(self, factory: Callable[[], Consumer[T_co]], **options: Unpack[FlowOptions]) -> Pipeline[object]:
         """Close the flow with a consumer.
 
         Args:
@@ -267,14 +268,14 @@ class Flow(Generic[T_co]):
             **options: See :class:`FlowOptions`; the default name is the class's or the function's.
 
         Returns:
-            A pipeline without a result.
+            A pipeline whose result is what the consumer gives to ``self.stage.set_result``, or ``None``.
 
         Raises:
             GraphError: ``factory`` makes no consumer, or an option is wrong.
         """
         default = name_of(factory) or "to"
         _check_factory(_name(options.get("name"), default), factory, "consumer")
-        return pipeline_to(self._step(default, factory, options), lambda _: factory)
+        return pipeline_to(self._step(default, factory, options))
 
     # -- the output -----------------------------------------------------------------------------------
 
@@ -314,11 +315,11 @@ class Flow(Generic[T_co]):
         return AsyncFlowStream(self._feed(runtime, options))
 
     def _feed(self, runtime: Runtime | None, options: FlowOptions) -> FlowFeed:
-        step = self._step("stream", Outlet, options)
+        step = self._step("stream", Consumer, options)
         # What has been taken cannot be taken back, so the stages must not begin anew.
         return FlowFeed(
             step.name or step.default,
-            lambda put: pipeline_to(step, lambda _: partial(Outlet, put), max_restarts=0),
+            lambda put: pipeline_to(replace(step, factory=partial(Outlet, put))),
             runtime,
         )
 
@@ -336,7 +337,7 @@ class Flow(Generic[T_co]):
             check_function(function)
         return self._step(default, partial(kind, function), options)
 
-    def _step(self, default: str, factory: Callable[..., AnyStage], options: FlowOptions) -> Step:
+    def _step(self, default: str, factory: Callable[[], AnyStage], options: FlowOptions) -> Step:
         """A stage that subscribes to what the flow is so far."""
         name = _name(options.get("name"), default)
         for option, value in options.items():
@@ -348,12 +349,6 @@ class Flow(Generic[T_co]):
             subscription_options(demand)
             check_flag("blocking", blocking)
         return Step(options.get("name"), default, factory, blocking, demand, self._heads)
-
-    def _close(
-        self, default: str, factory: Callable[[Callable[[R], None]], AnyStage], options: FlowOptions
-    ) -> Pipeline[R]:
-        """A pipeline whose sink keeps its result by the function that its factory is given."""
-        return pipeline_to(self._step(default, factory, options), lambda keep: partial(factory, keep))
 
     def __repr__(self) -> str:
         names = named(self._heads)

@@ -12,7 +12,6 @@ from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from genstage._core.reasons import Normal
 from genstage.errors import OptionError
 from genstage.stage import Consumer, ProducerConsumer, Stage
 
@@ -164,37 +163,28 @@ class FlatMap(_Transforming[In, Out]):
             yield result
 
 
-class _Sink(Consumer[In], Generic[In, R]):
-    """What consumers with a result have in common: they keep it when their data has ended.
+class _Valued(Consumer[In], Generic[In, R]):
+    """What consumers with a result have in common: it is set when they end."""
 
-    Args:
-        keep: Told the result.
-    """
+    _value: R
 
-    def __init__(self, keep: Callable[[R], None]) -> None:
-        self._keep = keep
-        self._value: R
-
-    def terminate(self, reason: Reason) -> None:
-        """Keep the result."""
-        if isinstance(reason, Normal):
-            self._keep(self._value)
+    def terminate(self, reason: Reason) -> None:  # noqa: ARG002 - it counts when it is normal
+        """Set the result."""
+        self.stage.set_result(self._value)
 
 
-class Reduce(_Sink[In, R]):
+class Reduce(_Valued[In, R]):
     """Brings all events together in one value, as ``functools.reduce`` does; its result is that value.
 
     Args:
         function: A function of the value so far and an event, which returns the value with it.
         initial: The value before the first event. It is copied, so each stage begins with its own.
-        keep: Told the result.
 
     Raises:
         OptionError: ``function`` is none, or is asynchronous; or ``initial`` cannot be copied.
     """
 
-    def __init__(self, function: Callable[[R, In], R], initial: R, keep: Callable[[R], None]) -> None:
-        super().__init__(keep)
+    def __init__(self, function: Callable[[R, In], R], initial: R) -> None:
         check_function(function, "the value so far and an event")
         self._function = function
         self._value = copied(initial)
@@ -204,15 +194,10 @@ class Reduce(_Sink[In, R]):
         self._value = reduce(self._function, events, self._value)
 
 
-class ToList(_Sink[In, list[In]]):
-    """Keeps all events; its result is the list of them, in the order in which they came.
+class ToList(_Valued[In, list[In]]):
+    """Keeps all events; its result is the list of them, in the order in which they came."""
 
-    Args:
-        keep: Told the result.
-    """
-
-    def __init__(self, keep: Callable[[list[In]], None]) -> None:
-        super().__init__(keep)
+    def __init__(self) -> None:
         self._value = []
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> None:  # noqa: ARG002

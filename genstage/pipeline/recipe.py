@@ -33,15 +33,26 @@ class Pipeline(Generic[R]):
         max_restarts: How often the stages begin anew in one run, 0 or more; see
             :class:`genstage.supervision.RestartPlan` for when.
         shutdown_s: Seconds the stages get to stop when a run is cancelled or fails; then they are killed.
+        graph: The stages, where they are the same for all runs.
+
+    Attributes:
+        graph: As above; ``None`` where each run has its own.
 
     Raises:
         OptionError: An option is out of range.
     """
 
     def __init__(
-        self, name: str, open_job: Callable[[], Job[R]], *, max_restarts: int = 3, shutdown_s: float = 5.0
+        self,
+        name: str,
+        open_job: Callable[[], Job[R]],
+        *,
+        max_restarts: int = 3,
+        shutdown_s: float = 5.0,
+        graph: Graph | None = None,
     ) -> None:
         self.name = name
+        self.graph = graph
         self._open_job = open_job
         self._plan = RestartPlan(check_count("max_restarts", max_restarts, 0))
         self._shutdown_s = check_seconds("shutdown_s", shutdown_s)
@@ -69,6 +80,33 @@ class Pipeline(Generic[R]):
             lambda: GraphJob(graph, lambda results: results),
             max_restarts=max_restarts,
             shutdown_s=shutdown_s,
+            graph=graph,
+        )
+
+    def with_options(
+        self, *, name: str | None = None, max_restarts: int | None = None, shutdown_s: float | None = None
+    ) -> Pipeline[R]:
+        """The same pipeline with other options; those left out stay as they are.
+
+        Args:
+            name: As above.
+            max_restarts: As above.
+            shutdown_s: As above.
+
+        Raises:
+            OptionError: An option is out of range.
+
+        Example:
+            >>> from genstage import Flow
+            >>> Flow.from_iterable(range(4)).reduce(max, 0).with_options(name="largest", max_restarts=2)
+            <Pipeline 'largest'>
+        """
+        return Pipeline(
+            self.name if name is None else name,
+            self._open_job,
+            max_restarts=self._plan.max_restarts if max_restarts is None else max_restarts,
+            shutdown_s=self._shutdown_s if shutdown_s is None else shutdown_s,
+            graph=self.graph,
         )
 
     def run(self, *, runtime: Runtime | None = None) -> Run[R]:

@@ -6,11 +6,13 @@ import threading
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from genstage.errors import GraphError, SourceError
 from genstage.iterable import IterableProducer
 from genstage.pipeline.graph import Edge, Graph, Node
+from genstage.pipeline.job import GraphJob
 from genstage.pipeline.recipe import Pipeline
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Step:
 
     name: str | None
     default: str
-    factory: Callable[..., AnyStage]
+    factory: Callable[[], AnyStage]
     blocking: bool = False
     demand: Mapping[str, object] = field(default_factory=dict)
     above: tuple[Step, ...] = ()
@@ -56,6 +58,7 @@ class Once(Generic[U]):
     def __init__(self, iterator: Iterator[U], name: str) -> None:
         self._iterator: Iterator[U] | None = iterator
         self._name = name
+        self.__name__ = IterableProducer.__name__  # what a drawing says it makes
         self._claimed = False
         self._lock = threading.Lock()
 
@@ -86,73 +89,43 @@ class Once(Generic[U]):
         )
 
 
-class _FlowJob(Generic[R]):
-    """One run of a flow: the sink's result is the run's.
+class _FlowJob(GraphJob[R]):
+    """One run of a flow, which has its iterators for itself.
 
     Args:
-        graph: The stages, with the sink's factory told how to keep its result.
+        graph: The stages.
+        sink: Name of the stage whose result is the run's.
         once: The sources that can be read once.
+
+    Raises:
+        SourceError: One of them has been read.
     """
 
-    whole_when_drained = True
-
-    def __init__(self, graph: Callable[[Callable[[R], None]], Graph], once: Sequence[Once[Any]]) -> None:
-        self._graph = graph
-        self._result: R | None = None
-        self._once: list[Once[Any]] = []
+    def __init__(self, graph: Graph, sink: str, once: Sequence[Once[Any]]) -> None:
+        super().__init__(graph, itemgetter(sink))
+        self._claimed: list[Once[Any]] = []
         try:
             for source in once:
                 source.claim()
-                self._once.append(source)
+                self._claimed.append(source)
         except SourceError:
-            self._release()
+            self.abandon(())
             raise
 
-    def attempt(self, epoch: int) -> Graph:  # noqa: ARG002 - the same stages each time
-        return self._graph(self._keep)
-
-    def complete(self, restarts: int, results: Mapping[str, object]) -> R:  # noqa: ARG002 - it is kept
-        self._release()
-        return cast("R", self._result)
-
-    def abandon(self, failures: Sequence[StageFailure]) -> None:  # noqa: ARG002 - nothing is left behind
-        self._release()
-
-    def records(self) -> int:
-        return 0
-
-    def expected(self) -> int | None:
-        return None
-
-    def _keep(self, result: R) -> None:
-        self._result = result
-
-    def _release(self) -> None:
-        for source in self._once:
+    def abandon(self, failures: Sequence[StageFailure]) -> None:  # noqa: ARG002 - whatever they are
+        """Leave to others what has not been read."""
+        for source in self._claimed:
             source.release()
 
 
-def pipeline_to(
-    sink: Step,
-    sink_factory: Callable[[Callable[[R], None]], Callable[[], AnyStage]],
-    *,
-    max_restarts: int = 3,
-) -> Pipeline[R]:
-    """The pipeline that ends in a step."""
+def pipeline_to(sink: Step) -> Pipeline[Any]:
+    """The pipeline that ends in a step, with the result of that."""
     names = named((sink,))
-
-    def graph(keep: Callable[[R], None]) -> Graph:
-        nodes = (
-            Node(name, sink_factory(keep) if step is sink else step.factory, step.blocking)
-            for step, name in names.items()
-        )
-        edges = (
-            Edge(name, names[above], step.demand) for step, name in names.items() for above in step.above
-        )
-        return Graph(tuple(nodes), tuple(edges))
-
+    nodes = [Node(name, step.factory, step.blocking) for step, name in names.items()]
+    edges = [Edge(name, names[above], step.demand) for step, name in names.items() for above in step.above]
+    graph = Graph(tuple(nodes), tuple(edges))
     once = [step.factory for step in names if isinstance(step.factory, Once)]
-    return Pipeline(names[sink], partial(_FlowJob, graph, once), max_restarts=max_restarts)
+    return Pipeline(names[sink], partial(_FlowJob, graph, names[sink], once), max_restarts=0, graph=graph)
 
 
 def named(heads: tuple[Step, ...]) -> dict[Step, str]:

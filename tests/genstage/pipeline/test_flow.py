@@ -8,10 +8,13 @@ from genstage import (
     Consumer,
     Finish,
     Flow,
+    GenstageError,
     GraphError,
+    OptionError,
     PipelineError,
     Producer,
     ProducerConsumer,
+    Runtime,
     SourceError,
 )
 
@@ -47,6 +50,7 @@ class Keep(Consumer):
 
     def handle_events(self, events, _):
         self.into.extend(events)
+        self.stage.set_result(len(self.into))
 
 
 def double(number):
@@ -109,7 +113,7 @@ def test_every_stage_does_what_its_function_says(end):
 def test_producers_consumers_and_what_is_between_them_can_be_stages():
     into = []
     pipeline = Flow.from_producer(Counter).via(lambda: Doubler(3)).via(Doubler).to(lambda: Keep(into))
-    assert result(pipeline) is None
+    assert result(pipeline) == 5
     assert into == [0, 6, 12, 18, 24]
 
 
@@ -186,6 +190,76 @@ def test_an_iterator_is_read_once():
         r"pass a list, or a function that makes it$",
     ):
         pipeline.run()
+
+
+@pytest.mark.usefixtures("expected_errors")
+def test_stages_that_begin_anew_cannot_have_an_iterator_again():
+    def fail(letter):
+        raise ValueError(letter)
+
+    pipeline = Flow.from_iterable(iter("abc"), name="letters").map(fail).to_list()
+    with pytest.raises(PipelineError) as caught:
+        result(pipeline.with_options(max_restarts=2))
+    replayed, crashed = caught.value.failures
+    assert (replayed.stage, crashed.stage) == ("letters", "fail")
+    assert str(replayed.exception).startswith(
+        "source letters: cannot be replayed: an iterator can be read once;"
+    )
+    assert isinstance(crashed.exception, ValueError)
+
+
+@pytest.mark.usefixtures("expected_errors")
+def test_stages_begin_anew_from_a_list():
+    failures = [ValueError("once")]
+
+    def fail_once(letter):
+        if failures:
+            raise failures.pop()
+        return letter
+
+    pipeline = Flow.from_iterable(list("abc")).map(fail_once).to_list().with_options(max_restarts=1)
+    with pipeline.run() as run:
+        assert run.wait(DEADLINE_S) == ["a", "b", "c"]
+    assert run.statistics().restarts == 1
+
+
+def test_a_run_that_does_not_start_leaves_the_iterator_to_others():
+    pipeline = Flow.from_iterable(iter("abc")).merge(Flow.from_iterable(iter("d"))).to_list()
+    with Runtime() as runtime:
+        pass
+    with pytest.raises(GenstageError):
+        pipeline.run(runtime=runtime)
+    assert sorted(result(pipeline)) == ["a", "b", "c", "d"]
+
+
+def test_two_runs_at_once_do_not_share_an_iterator():
+    pipeline = Flow.from_iterable(iter("abc")).to_list()
+    with pipeline.run() as run:
+        with pytest.raises(SourceError):
+            pipeline.run()
+        assert run.wait(DEADLINE_S) == ["a", "b", "c"]
+
+
+def test_a_pipeline_shows_its_graph():
+    pipeline = numbers(name="numbers").map(double, max_demand=10).filter(bool).reduce(add, 0, name="total")
+    assert str(pipeline.graph).splitlines() == [
+        "numbers (IterableProducer)",
+        "└─ double (Map)  max_demand=10",
+        "   └─ bool (Filter)",
+        "      └─ total (Reduce)",
+    ]
+    letters = Flow.from_iterable(iter("abc"), name="letters").to_list()
+    assert str(letters.graph).splitlines()[0] == "letters (IterableProducer)"
+
+
+def test_options_of_a_pipeline_can_be_changed_in_a_copy():
+    pipeline = numbers(4).reduce(add, 0, name="total")
+    other = pipeline.with_options(name="sum", max_restarts=2, shutdown_s=1.5)
+    assert (repr(pipeline), repr(other)) == ("<Pipeline 'total'>", "<Pipeline 'sum'>")
+    assert (result(pipeline), result(other)) == (6, 6)
+    assert other.with_options(name="total").graph is pipeline.graph
+    with pytest.raises(OptionError):
+        pipeline.with_options(max_restarts=-1)
 
 
 def test_default_names_are_unique():
