@@ -34,6 +34,7 @@ _CALLBACKS = (
     "handle_subscribe",
     "handle_cancel",
     "handle_demand",
+    "handle_drain",
     "handle_events",
     "handle_call",
     "handle_cast",
@@ -180,6 +181,18 @@ class Producer(_Producing[Out]):
             from another callback. ``Finish(events)`` when the data ends with them.
         """
         raise NotImplementedError(f"{type(self).__name__} has no handle_demand")
+
+    def handle_drain(self) -> Sequence[Out] | StopResult | None:
+        """The pipeline is drained: no demand follows, and the stage ends when its events have left.
+
+        Returns:
+            The last events, for instance those that it has queued itself; none by default. What it emits
+            later is discarded.
+
+        Source:
+            Not in GenStage; Broadway's ``prepare_for_draining/1``.
+        """
+        return None
 
 
 class Consumer(Stage, Generic[In]):

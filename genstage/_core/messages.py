@@ -88,6 +88,11 @@ class Drained:
 
 
 @dataclass(slots=True)
+class Drain:
+    """Supervisor to producer: make no more events, and end when those that there are have left."""
+
+
+@dataclass(slots=True)
 class AskLater:
     """Stage to itself, for its dispatcher: what ``demand`` returns is new demand for the producer."""
 

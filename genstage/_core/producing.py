@@ -20,6 +20,9 @@ Rules, numbered for the tests and for the explanation page:
 8. After ``Finish`` no demand reaches ``handle_demand``. When nothing is logged, buffered or kept by the
    dispatcher any more, and the infos released before have been handled, each consumer is told once that its
    last event has been sent, and the stage ends.
+9. A producer that is drained is asked for its last events by ``handle_drain``, and from then on does as if
+   they had come with ``Finish``. What it has accumulated leaves too; what it emits later, in answer to a
+   message, is discarded, or it might never end.
 """
 
 from __future__ import annotations
@@ -202,7 +205,7 @@ class Producing:
 
     def _goodbye_events(self, consumer: Downstream, cancellation: Cancellation) -> Sequence[Any]:
         result = self._core.stage.handle_cancel(cancellation, consumer.subscription)
-        return self._events_of("handle_cancel", result)
+        return self.events_of("handle_cancel", result)
 
     def _say_goodbye(self, consumer: Downstream, cancellation: Cancellation) -> None:
         subscription = consumer.subscription
@@ -217,7 +220,7 @@ class Producing:
 
     def emit(self, callback: str, result: Any) -> int:
         """Dispatch what a callback returned; returns how many events were left over and buffered."""
-        events = result if type(result) is list else self._events_of(callback, result)
+        events = result if type(result) is list else self.events_of(callback, result)
         if not events:
             return 0
         if self._log is not None:
@@ -229,7 +232,7 @@ class Producing:
         self._keep(left)
         return len(left)
 
-    def _events_of(self, callback: str, result: Any) -> Sequence[Any]:
+    def events_of(self, callback: str, result: Any) -> Sequence[Any]:
         """The events that a callback returned; ``Finish`` also begins the end of the stage.
 
         Raises:
@@ -240,6 +243,11 @@ class Producing:
         events = checked_events(callback, result.events)
         self._core.begin_end()
         return events
+
+    def discard(self, count: int) -> None:
+        """Tell of events that nobody gets."""
+        if count and self._core.stage.format_discarded(count):
+            self._port.report("discarded", count=count)
 
     def info(self, message: Any) -> None:
         """Deliver an info behind the events emitted before it."""
@@ -363,8 +371,7 @@ class Producing:
     def _store(self, events: Sequence[Any]) -> None:
         discarded, infos = self.buffer.store(events)
         self.discarded += discarded
-        if discarded and self._core.stage.format_discarded(discarded):
-            self._port.report("discarded", count=discarded)
+        self.discard(discarded)
         for info in infos:
             self._release(info)
 

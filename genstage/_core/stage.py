@@ -49,11 +49,13 @@ class StageCore:
 
     Attributes:
         finishing: Whether its own data has ended.
+        drained: Whether that is because it was drained.
     """
 
     __slots__ = (
         "_drained_sent",
         "consuming",
+        "drained",
         "finishing",
         "kind",
         "name",
@@ -74,6 +76,7 @@ class StageCore:
         self.consuming: Consuming | None = None
         self.pending: Pending | None = None
         self.finishing = False
+        self.drained = False
         self._drained_sent = False
 
     def start(self) -> Reason | None:
@@ -188,6 +191,16 @@ class StageCore:
         if self._is_consumer(message):
             self._upstream_ended(message.tag, Cancellation("cancel", message.reason))
 
+    def _on_drain(self, message: m.Drain) -> None:
+        if self.kind != "producer":
+            self._wrong_kind(message)
+        elif not self.finishing:
+            self.drained = True
+            last = self._producing.events_of("handle_drain", self.stage.handle_drain())
+            self.begin_end()
+            self._producing.set_mode("forward")  # what has accumulated leaves too
+            self._producing.emit("handle_drain", last)
+
     def _on_drained(self, _message: m.Drained) -> None:
         self._drained_sent = False
         if not self.pending and self._producing.finished():
@@ -237,10 +250,10 @@ class StageCore:
     def _on_call(self, message: m.Call) -> None:
         result = self.stage.handle_call(message.request, message.reply)
         if isinstance(result, Reply):
-            self.emit("handle_call", result.events)
+            self._emit_unasked("handle_call", result.events)
             self.port.reply(message.reply, result.value)
         elif isinstance(result, Unanswered):
-            self.emit("handle_call", result.events)
+            self._emit_unasked("handle_call", result.events)
         elif isinstance(result, Stop) and isinstance(result.reply, Reply | None):
             if result.reply is not None:
                 self.emit("handle_call", result.reply.events)
@@ -250,7 +263,7 @@ class StageCore:
             raise Exit(BadReturn("handle_call", result))
 
     def _on_cast(self, message: m.Cast) -> None:
-        self.emit("handle_cast", self.stage.handle_cast(message.request))
+        self._emit_unasked("handle_cast", self.stage.handle_cast(message.request))
 
     def _on_info(self, message: m.Info) -> None:
         if message.reply is not None:
@@ -263,7 +276,14 @@ class StageCore:
             self._on_message(m.Message(message.message))
 
     def _on_message(self, message: m.Message) -> None:
-        self.emit("handle_info", self.stage.handle_info(message.message))
+        self._emit_unasked("handle_info", self.stage.handle_info(message.message))
+
+    def _emit_unasked(self, callback: str, result: Any) -> None:
+        """Send on what a callback returned that nobody has asked for events; once drained, discard it."""
+        if self.drained:
+            self._producing.discard(len(self._producing.events_of(callback, result)))
+        else:
+            self.emit(callback, result)
 
     def _on_apply(self, message: m.Apply) -> None:
         try:
@@ -361,6 +381,7 @@ class StageCore:
         m.Cancelled: _on_cancelled,
         m.Cast: _on_cast,
         m.Down: _on_down,
+        m.Drain: _on_drain,
         m.Drained: _on_drained,
         m.EstimateBuffered: _on_estimate_buffered,
         m.Finished: _on_finished,

@@ -8,7 +8,7 @@ from genstage import Consumer, Finish, Producer, ProducerConsumer, Runtime, Star
 from genstage._core.results import Reply
 
 PUBLIC = {
-    Producer: {"handle_demand"},
+    Producer: {"handle_demand", "handle_drain"},
     ProducerConsumer: {"handle_events"},
     Consumer: {"handle_events"},
 }

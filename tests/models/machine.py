@@ -162,6 +162,11 @@ class Happenings(RuleBasedStateMachine):
                 self.world.accumulated.add(name)
             self.world.tell(name, m.SetDemand("accumulate" if accumulate else "forward"))
 
+    @rule(index=INDEX, really=RARELY)
+    def drain(self, index, really):
+        if really and (name := self.pick(Source, index)):
+            self.world.tell(name, m.Drain())
+
     @rule(
         index=INDEX,
         how=ACCIDENTS,

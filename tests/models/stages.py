@@ -142,6 +142,12 @@ class Source(Noting, Producer):
         self.unasked = self.unasked or self.plan["goodbye"]
         return self.push(1) if self.plan["goodbye"] else []
 
+    def handle_drain(self):
+        """Some of what is owed comes last."""
+        events = self.bring(self.at_once)
+        self.done = True
+        return events
+
     def bring(self, most):
         count = min(most, self.owed, self.left)
         self.left -= count

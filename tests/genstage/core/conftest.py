@@ -95,6 +95,9 @@ class Probe:
     def handle_demand(self, demand):
         return self._call("handle_demand", demand)
 
+    def handle_drain(self):
+        return self._call("handle_drain")
+
     def handle_events(self, events, origin):
         return self._call("handle_events", list(events), origin.tag)
 
