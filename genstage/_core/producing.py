@@ -76,6 +76,7 @@ class Producing:
         consumers: The subscriptions that have not ended, by their tags.
         discarded: How many events the buffer had no place for.
         pulls: Whether demand is for the stage's ``handle_demand``: a producer's, until its data has ended.
+        told: The subscriptions that had not ended when the data had.
     """
 
     __slots__ = (
@@ -90,6 +91,7 @@ class Producing:
         "discarded",
         "dispatcher",
         "pulls",
+        "told",
     )
 
     def __init__(self, core: StageCore, options: StageOptions) -> None:
@@ -103,6 +105,7 @@ class Producing:
         self.buffer = Buffer(options.buffer_size, options.buffer_keep)
         self._buffered = self.buffer.entries
         self.consumers: dict[Tag, Downstream] = {}
+        self.told: dict[Tag, Downstream] = {}
         self.discarded = 0
         self._sent_before = 0  # to consumers that have gone
         self.pulls = core.kind == "producer"
@@ -260,7 +263,8 @@ class Producing:
 
         Looked at from another thread at the moment when a consumer leaves, without what that one got.
         """
-        return self._sent_before + sum(consumer.sent for consumer in list(self.consumers.values()))
+        consumers = [*self.consumers.values(), *self.told.values()]
+        return self._sent_before + sum(consumer.sent for consumer in consumers)
 
     def estimate_buffered(self) -> int:
         """How many events wait in the buffer."""
@@ -278,8 +282,8 @@ class Producing:
         """Tell each consumer, once, that its last event has been sent."""
         port = self._port
         consumers, self.consumers = self.consumers, {}
+        self.told = consumers
         for tag, consumer in consumers.items():
-            self._sent_before += consumer.sent
             self._core.watches.pop(consumer.watch, None)
             port.unwatch(consumer.watch)
             port.send(consumer.subscription.consumer, Finished(port.me, tag))

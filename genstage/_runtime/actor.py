@@ -165,6 +165,11 @@ class LaneActor(pykka.Actor):
         return self.reason is None
 
     @property
+    def starting(self) -> bool:
+        """Whether it has not got through its start."""
+        return self.reason is None and self._on_started is not None
+
+    @property
     def in_turn(self) -> bool:
         """Whether the caller is in this actor's turn, and would wait for itself."""
         return current_resident() is self

@@ -8,7 +8,7 @@ from genstage.pipeline.job import GraphJob, Job
 from genstage.pipeline.outlet import AsyncFlowStream, FlowStream
 from genstage.pipeline.recipe import Pipeline
 from genstage.pipeline.run import Run
-from genstage.pipeline.statistics import PipelineStatistics, StageStatistics
+from genstage.pipeline.statistics import LastError, PipelineStatistics, StageStatistics
 
 __all__ = [
     "AsyncFlowStream",
@@ -23,6 +23,7 @@ __all__ = [
     "Graph",
     "GraphJob",
     "Job",
+    "LastError",
     "Map",
     "Node",
     "Pipeline",

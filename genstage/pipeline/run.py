@@ -6,7 +6,6 @@ import asyncio
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from genstage._core.messages import Stop
@@ -190,16 +189,45 @@ class Run(Generic[R]):
         self._actor.tell(Stop(Shutdown()))
 
     def statistics(self) -> PipelineStatistics:
-        """Figures of this moment, or of the end; never blocks."""
+        """Figures of this moment, or of the end; never blocks, and takes no lock of the stages."""
         supervisor = self._supervisor
+        figures = supervisor.figures()
+        took_s = self._took_s
         return PipelineStatistics(
             state=supervisor.state,
             records=self._job.records(),
             expected=self._job.expected(),
-            elapsed_s=time.monotonic() - self._begun if self._took_s is None else self._took_s,
+            elapsed_s=time.monotonic() - self._begun if took_s is None else took_s,
             restarts=supervisor.restarts,
-            stages=MappingProxyType(supervisor.statistics()),
+            stages=figures.stages,
+            throughput=figures.progress / took_s if took_s else figures.throughput,
+            oldest_in_flight_s=figures.oldest_in_flight_s,
         )
+
+    def explain(self) -> str:
+        """Tell why the run does not move: what each stage is doing, who waits for whom, and who holds it up.
+
+        It can be called from any thread, at any time, and never blocks.
+
+        Returns:
+            Text of several lines. Of a stage in a callback it tells which, for how long, and the innermost
+            line that is neither the runtime's nor the standard library's. How long the others wait is a lower
+            bound: that is looked at about once a second.
+
+        Example:
+            >>> from genstage import Flow
+            >>> with Flow.from_iterable(range(4)).reduce(max, 0).run() as run:
+            ...     greatest = run.wait(timeout_s=60)
+            >>> print(run.explain())
+            run 'iterable' has completed
+        """
+        state = self._supervisor.state
+        if self._outcome.done():
+            verb = "was" if state == "cancelled" else "has"
+            return f"run {self.name!r} {verb} {state}"
+        elapsed_s = time.monotonic() - self._begun
+        head = f"run {self.name!r} is {state}, {elapsed_s:.1f} s after it began"
+        return "\n  ".join([head, *self._supervisor.explain()])
 
     @property
     def results(self) -> Mapping[str, object]:
@@ -264,6 +292,6 @@ class Run(Generic[R]):
             self.close()
 
     def __repr__(self) -> str:
-        stages = self._supervisor.statistics().values()
+        stages = self._supervisor.figures().stages.values()
         running = sum(stage.state != "ended" for stage in stages)
         return f"<Run {self.name!r} {self._supervisor.state} {running}/{len(stages)} stages>"

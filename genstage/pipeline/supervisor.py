@@ -25,7 +25,7 @@ from genstage._core.stage import StageCore
 from genstage._runtime.calls import Callback
 from genstage.errors import GraphError, StageFailure
 from genstage.logger import get_logger
-from genstage.pipeline.statistics import stage_statistics
+from genstage.pipeline.observer import Look, Observer
 from genstage.pipeline.work import Outcome
 from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group, StageLaunch
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
     from genstage.pipeline.graph import Edge, Graph
-    from genstage.pipeline.statistics import StageStatistics
+    from genstage.pipeline.observer import Figures
     from genstage.pipeline.work import Work
     from genstage.supervision import RestartPlan
 
@@ -119,7 +119,7 @@ class RunSupervisor(Generic[R]):
         self._enough = False  # no sink is left, what still runs is being stopped
         self._cancelled = False
         self._outcome: Outcome[R] = Outcome("failed")
-        self._final: dict[str, StageStatistics] = {}
+        self._observer = Observer(port, work.records)
         self._results: dict[str, object] = {}  # of the sinks that have ended normally
         self.state: RunState = "preparing"
         self.restarts = 0
@@ -148,11 +148,13 @@ class RunSupervisor(Generic[R]):
         """The actors of the stages; can be called from any thread."""
         return [] if self._group is None else list(self._group.actors.values())
 
-    def statistics(self) -> dict[str, StageStatistics]:
-        """The stages' figures, of those that have ended too; can be called from any thread."""
-        group = self._group
-        living = {} if group is None else group.actors
-        return {name: stage_statistics(child, self.restarts) for name, child in living.items()} | self._final
+    def figures(self) -> Figures:
+        """What can be seen of the stages, of those that have ended too; can be called from any thread."""
+        return self._observer.figures(self.restarts)
+
+    def explain(self) -> list[str]:
+        """What everybody is doing, and who holds up whom; can be called from any thread."""
+        return self._observer.explain()
 
     def results(self) -> Mapping[str, object]:
         """What the sinks that have ended normally have come to; can be called from any thread."""
@@ -172,6 +174,8 @@ class RunSupervisor(Generic[R]):
             self._cancel()
         elif isinstance(message, _Subscribed):
             self._subscribed(message)
+        elif isinstance(message, Look):
+            self._observer.handle(message)
         elif self._group is not None:
             event = self._group.handle(message)
             if isinstance(event, ChildrenStarted):
@@ -230,7 +234,7 @@ class RunSupervisor(Generic[R]):
     def _child_ended(self, event: ChildEnded) -> None:
         name = event.child.name
         if event.child.actor is not None:
-            self._final[name] = stage_statistics(event.child.actor, self.restarts)
+            self._observer.child_ended(name, event.child.actor, event.reason)
         assert self._graph is not None  # noqa: S101 - there are stages
         if self.state == "stopping":
             if isinstance(event.reason, Crash) and self._failures:
@@ -259,6 +263,7 @@ class RunSupervisor(Generic[R]):
         """Go on when no stage is left."""
         if self._group is None or not self._group.ended:
             return
+        self._observer.stages_ended()
         if self.state == "stopping":
             self._give_up_or_restart()
         else:
@@ -269,7 +274,6 @@ class RunSupervisor(Generic[R]):
     def _prepare(self) -> None:
         self.state = "preparing"
         self._group = None
-        self._final = {}
         self._results = {}
 
         def prepare() -> None:
@@ -292,8 +296,9 @@ class RunSupervisor(Generic[R]):
         self._edges = list(reversed(self._graph.edges))
         self._working = set(self._graph.sinks())
         self._enough = False
-        self._group = Group(self._port, children)
-        self._group.start()
+        group = self._group = Group(self._port, children)
+        group.start()
+        self._observer.begin(lambda: group.actors, self._graph.sinks())
 
     def _subscribe_next(self) -> None:
         group = self._group
@@ -369,10 +374,11 @@ class RunSupervisor(Generic[R]):
 
     def _spawn_task(self, step: RunState, function: Callable[[], None]) -> None:
         supervisor = self._port.me
-        self._port.spawn(
+        task = self._port.spawn(
             lambda _: _Task(function),
             name=step,
             own_lane=True,
             outlives=True,
             on_started=lambda reason: supervisor.tell(_TaskDone(step, reason or Normal())),
         )
+        self._observer.task_began(task)

@@ -57,6 +57,10 @@ class Work(Generic[R]):
         self._orphaned: tuple[StageFailure, ...] | None = None
         self._ended = False
 
+    def records(self) -> int:
+        """As :meth:`genstage.pipeline.Job.records`."""
+        return self._job.records()
+
     def attempt(self, epoch: int) -> Graph:
         """As :meth:`genstage.pipeline.Job.attempt`."""
         with self._call():

@@ -116,6 +116,11 @@ class SimulatedActor:
         return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
 
     @property
+    def starting(self) -> bool:
+        """Whether it has not got through its start."""
+        return self.reason is None and self._on_started is not None
+
+    @property
     def actor_ref(self) -> NoReturn:
         """There is none: no pykka actor carries a simulated stage."""
         raise TypeError(f"stage {self.name!r} is simulated: it has no pykka reference")
