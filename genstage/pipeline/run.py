@@ -219,7 +219,7 @@ class Run(Generic[R]):
             >>> with Flow.from_iterable(range(4)).reduce(max, 0).run() as run:
             ...     greatest = run.wait(timeout_s=60)
             >>> print(run.explain())
-            run 'iterable' has completed
+            run 'max' has completed
         """
         state = self._supervisor.state
         if self._outcome.done():
