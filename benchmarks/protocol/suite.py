@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.protocol import actors, idle, latency, slow, streams
+from benchmarks.protocol import actors, flows, idle, latency, slow, streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +17,7 @@ WORKLOADS: Mapping[str, Callable[[float], Iterator[Result]]] = {
     "identity": streams.identity,
     "core": streams.core,
     "fan_out": streams.fan_out,
+    "flow": flows.flow,
     "tell": actors.tell,
     "call": actors.call,
     "start": actors.start,

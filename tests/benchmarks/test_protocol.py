@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measuring import interleaved, ratios
-from benchmarks.protocol import homes, streams
+from benchmarks.protocol import flows, homes, streams
 from benchmarks.protocol.result import Result, Target
 from benchmarks.protocol.suite import WORKLOADS
 from genstage import BroadcastDispatcher
@@ -34,7 +34,14 @@ def test_every_home_fans_out(home, dispatcher, copies, passage):
     assert passage.total == streams._plain_fan_out(7000, 500, copies)
 
 
+@pytest.mark.parametrize("way", [flows._flow, flows._by_hand, flows._plain])
+def test_every_way_to_call_functions_comes_to_the_same_sum(way):
+    assert way(1234) == 1234 * 1235
+
+
 def test_a_wrong_sum_is_no_figure():
+    with pytest.raises(RuntimeError, match=r"^the sum is 5, not 6$"):
+        flows._cost(lambda _: 5, 2)
     with pytest.raises(RuntimeError, match=r"^the sum is 6, not 7$"):
         streams._plain_cost(4, lambda _: 6, lambda _: 7)
 
@@ -93,6 +100,7 @@ FIGURES = {
     "core": {"ours", "plain", "ratio", "ratio_low", "ratio_high"},
     "fan_out_demand": {"ours", "plain", "pykka_threads", "ratio"},
     "fan_out_broadcast": {"ours", "plain", "pykka_threads", "ratio"},
+    "flow": {"ours", "by_hand", "plain", "ratio", "times_by_hand"},
     "tell": {"ours", "pykka_threads", "times_threads"},
     "call": {"ours", "pykka_threads", "times_threads"},
     "call_from_thread": {"ours", "pykka_threads", "times_threads"},
