@@ -45,7 +45,7 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
     {
         "stage.start": _kind("a stage has started", "stage"),
         "stage.stop": _kind("a stage has ended", "stage", "reason"),
-        "stage.crash": _kind("a stage has ended by an exception", "stage", "reason"),
+        "stage.crash": _kind("a stage has ended by an exception or a wrong return", "stage", "reason"),
         "stage.killed": _kind("a stage has been declared dead", "stage", "reason", "in_callback"),
         "stage.demand": _kind("handle_demand has run", "stage", demand="events", duration_s="seconds"),
         "stage.batch": _kind("handle_events has run", "stage", events="events", duration_s="seconds"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from genstage._core.reasons import Crash
+from genstage._core.reasons import BadReturn, Crash
 from genstage._core.stage import StageCore
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ def emit_start(actor: LaneActor) -> None:
 def emit_end(actor: LaneActor) -> None:
     """A stage has ended."""
     if isinstance(actor.behaviour, StageCore):
-        event = "stage.crash" if isinstance(actor.reason, Crash) else "stage.stop"
+        event = "stage.crash" if isinstance(actor.reason, Crash | BadReturn) else "stage.stop"
         actor.driver.emit(event, {}, stage=actor.name, reason=actor.reason)

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "public-names.md"
 PUBLIC = [
     "genstage",
     "genstage.dispatchers",
+    "genstage.otel",
     "genstage.sources",
     "genstage.streaming",
     "genstage.telemetry",
