@@ -5,6 +5,7 @@ if TYPE_CHECKING:
     from genstage.streaming import Summary
     from renderers.model import Column, Group, Labels, Report, average_of, count_of, max_of, min_of, sum_of
     from renderers.sink import render
+    from renderers.stream import render_stream
 else:
 
     def __getattr__(name: str) -> object:
@@ -13,9 +14,15 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module  # noqa: PLC0415 - see above
 
-        home = {"Summary": "genstage.streaming", "render": "renderers.sink"}.get(name, "renderers.model")
+        home = _HOMES.get(name, "renderers.model")
         value = globals()[name] = getattr(import_module(home), name)
         return value
+
+    _HOMES = {
+        "Summary": "genstage.streaming",
+        "render": "renderers.sink",
+        "render_stream": "renderers.stream",
+    }
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
@@ -32,5 +39,6 @@ __all__ = [
     "max_of",
     "min_of",
     "render",
+    "render_stream",
     "sum_of",
 ]

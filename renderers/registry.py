@@ -25,10 +25,13 @@ class Renderer:
     Attributes:
         name: What users call it, also the suffix of its file: ``report.<name>``.
         make: Makes the sink for a report that is ready for its data.
+        streams: Whether its one file can be sent on while it is made: it has no companions, and what was
+            written is neither read nor changed.
     """
 
     name: str
     make: Callable[[Layout], StreamingConsumer[Row, Any, Any]]
+    streams: bool = False
 
 
 FORMATS = ("heex", "html", "json", "pdf")

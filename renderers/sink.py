@@ -24,20 +24,27 @@ if TYPE_CHECKING:
 
     OwnSink = StreamingConsumer[Record, Any, Any] | Callable[[], StreamingConsumer[Record, Any, Any]]
 
-__all__ = ["render"]
+__all__ = ["RowTransform", "checked_layout", "render"]
 
 
-class _RowTransform:
-    """The rows stage: satisfies :class:`genstage.streaming.Transform`."""
+class RowTransform:
+    """The rows stage: satisfies :class:`genstage.streaming.Transform`.
+
+    Args:
+        layout: The report, ready for its data.
+        key: The columns that tell records apart.
+    """
 
     def __init__(self, layout: Layout, key: Sequence[str]) -> None:
         self._maker = RowMaker(layout)
         self._key = key
 
     def begin(self) -> dict[str, Any]:
+        """As in the protocol."""
         return self._maker.begin()
 
     def apply(self, chunk: Chunk[Record], state: dict[str, Any], /) -> tuple[Chunk[Row], dict[str, Any]]:
+        """As in the protocol."""
         return to_rows(self._maker, chunk, state, key=self._key)
 
 
@@ -92,13 +99,12 @@ def render(
         raise OptionError("formats", formats, "at least one format, if there are no sinks")
 
     def prepare() -> StreamPlan:
-        _check_order(report, source.key)
-        layout = lay_out(report, source.columns())
+        layout = checked_layout(report, source)
         rendered = [
             SinkSpec(each.name, f"{report.name}.{each.name}", partial(each.make, layout)) for each in found
         ]
         raw = [SinkSpec(file, file, _factory(sink), raw=True) for file, sink in own.items()]
-        return StreamPlan(source, [*rendered, *raw], lambda: _RowTransform(layout, source.key))
+        return StreamPlan(source, [*rendered, *raw], lambda: RowTransform(layout, source.key))
 
     return stream(
         report.name,
@@ -108,6 +114,17 @@ def render(
         shutdown_s=shutdown_s,
         chunk_records=chunk_records,
     )
+
+
+def checked_layout(report: Report, source: Source) -> Layout:
+    """The report, ready for the data of a source.
+
+    Raises:
+        ReportError: It does not fit the data.
+        SourceError: The source cannot be opened.
+    """
+    _check_order(report, source.key)
+    return lay_out(report, source.columns())
 
 
 def _check_order(report: Report, key: Sequence[str]) -> None:

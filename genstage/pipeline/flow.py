@@ -344,6 +344,8 @@ class Flow(Generic[T_co]):
             if option not in _OPTIONS:
                 raise GraphError(name, f"option {option!r}: there are {', '.join(_OPTIONS)}, got {value!r}")
         demand = {key: value for key, value in options.items() if key in _DEMAND and value is not None}
+        if not demand:
+            demand = dict(next((head.asked for head in self._heads if head.asked), {}))
         blocking = options.get("blocking", False)
         with refused_by(name):
             subscription_options(demand)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from operator import itemgetter
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from genstage.errors import StageFailure
     from genstage.stage import AnyStage
 
-__all__ = ["Once", "Step", "named", "pipeline_to"]
+__all__ = ["Once", "Prepared", "PreparedStage", "Step", "named", "pipeline_to"]
 
+P = TypeVar("P")
 U = TypeVar("U")
 R = TypeVar("R")
 
@@ -38,6 +39,7 @@ class Step:
         blocking: As in a node.
         demand: Options of its subscriptions.
         above: What it subscribes to.
+        asked: Options of the subscriptions to it, if nothing is said of their demand.
     """
 
     name: str | None
@@ -46,6 +48,7 @@ class Step:
     blocking: bool = False
     demand: Mapping[str, object] = field(default_factory=dict)
     above: tuple[Step, ...] = ()
+    asked: Mapping[str, object] = field(default_factory=dict)
 
 
 class Once(Generic[U]):
@@ -89,6 +92,52 @@ class Once(Generic[U]):
         )
 
 
+class Prepared(Generic[P]):
+    """What is got ready once for each run of a flow, before a stage of it starts: it can refuse the run.
+
+    Args:
+        prepare: Gets it ready.
+    """
+
+    def __init__(self, prepare: Callable[[], P]) -> None:
+        self.prepare = prepare
+
+    def stage(self, make: Callable[[P], AnyStage]) -> PreparedStage[P]:
+        """A factory of a stage that needs it."""
+        return PreparedStage(self, make)
+
+
+class PreparedStage(Generic[P]):
+    """Makes a stage of what is got ready for its run.
+
+    Args:
+        prepared: What it needs.
+        make: Makes it.
+    """
+
+    def __init__(self, prepared: Prepared[P], make: Callable[[P], AnyStage]) -> None:
+        self.prepared = prepared
+        self.make = make
+
+    def __call__(self) -> AnyStage:
+        """Make the stage outside of a run."""
+        return self.make(self.prepared.prepare())
+
+
+def _ready(graph: Graph) -> Graph:
+    """The graph for one run, with what its stages need got ready."""
+    values: dict[Prepared[Any], Any] = {}
+    nodes = []
+    for node in graph.nodes:
+        factory = node.factory
+        if isinstance(factory, PreparedStage):
+            if factory.prepared not in values:
+                values[factory.prepared] = factory.prepared.prepare()
+            node = replace(node, factory=partial(factory.make, values[factory.prepared]))  # noqa: PLW2901 - the same, ready
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes))
+
+
 class _FlowJob(GraphJob[R]):
     """One run of a flow, which has its iterators for itself.
 
@@ -102,7 +151,7 @@ class _FlowJob(GraphJob[R]):
     """
 
     def __init__(self, graph: Graph, sink: str, once: Sequence[Once[Any]]) -> None:
-        super().__init__(graph, itemgetter(sink))
+        super().__init__(_ready(graph), itemgetter(sink))
         self._claimed: list[Once[Any]] = []
         try:
             for source in once:

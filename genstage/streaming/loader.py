@@ -62,7 +62,7 @@ class Loader(Producer[Chunk[Record]]):
         epoch: Number of the attempt.
         chunk_records: Most records in a chunk, 1 or more. The first chunk is smaller.
         chunk_bytes: A chunk ends with the record that brings it to this size, roughly.
-        counted: Told the number of records in all, if the source knows it.
+        counted: Told the number of records in all, if the source knows it; ``None`` not to count them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Loader(Producer[Chunk[Record]]):
         epoch: int = 0,
         chunk_records: int = 1_000,
         chunk_bytes: int = 4 << 20,
-        counted: Callable[[int | None], None] = lambda _: None,
+        counted: Callable[[int | None], None] | None = None,
     ) -> None:
         self._source = source
         self._start = start
@@ -109,6 +109,7 @@ class Loader(Producer[Chunk[Record]]):
             self._cursor.close()
 
     def _count(self) -> None:
+        assert self._counted is not None  # noqa: S101 - or nobody would have asked
         try:
             self._counted(self._source.count())
         except SourceError as error:  # it is for the progress only
@@ -133,7 +134,7 @@ class Loader(Producer[Chunk[Record]]):
         log_chunk(None)
         if not rows:
             return Finish([chunk])
-        if self._index == 1:
+        if self._index == 1 and self._counted is not None:
             self.stage.send(_Count())
         if self._owed:
             self.stage.send(_More())

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from genstage.errors import GenstageError
-from genstage.logger import log_chunk
 from genstage.stage import Consumer
 from genstage.streaming.chunk import Chunk
+from genstage.streaming.drive import Drive, close_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,21 +17,7 @@ if TYPE_CHECKING:
     from genstage.streaming.consumer import StreamingConsumer
     from genstage.streaming.output import FileOutput
 
-__all__ = ["GapError", "Sink"]
-
-
-class GapError(GenstageError):
-    """A chunk is missing, or came twice: records would be lost or doubled.
-
-    Args:
-        position: Source records consumed so far.
-        problem: What came instead of the chunk behind them.
-    """
-
-    def __init__(self, position: int, problem: str) -> None:
-        super().__init__(f"after record {position} {problem}")
-        self.position = position
-        self.problem = problem
+__all__ = ["Sink"]
 
 
 class Sink(Consumer[Chunk[Any]]):
@@ -62,44 +47,31 @@ class Sink(Consumer[Chunk[Any]]):
         self._finished = finished
         self._consumer: StreamingConsumer[Any, Any, Any] | None = None
         self._output: FileOutput | None = None
-        self._state: Any = None
-        self._position = 0
-        self._end = False
+        self._drive: Drive | None = None
 
     def init(self) -> None:
         """Open the output and write what comes before the first record."""
         self._output = self._make_output()
         try:
             self._consumer = self._make_consumer()
-            self._state = self._consumer.begin(self._output)
+            self._drive = Drive(self._consumer, self._output)
         except BaseException:
             self._close()  # a stage that does not start is not terminated
             raise
 
     def handle_events(self, events: Sequence[Chunk[Any]], origin: Subscription) -> None:  # noqa: ARG002 - there is one
         """Write chunks, in order, each exactly once."""
-        consumer, output = self._consumer, self._output
-        assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
+        assert self._drive is not None  # noqa: S101 - made in init
         for chunk in events:
-            log_chunk(chunk.index)
-            if self._end:
-                raise GapError(self._position, "the data had ended, but another chunk came")
-            if chunk.first != self._position:
-                raise GapError(self._position, f"came the chunk after record {chunk.first}")
-            self._state = consumer.consume_chunk(chunk, self._state, output)
-            self._position = chunk.last
-            self._end = chunk.end
+            self._drive.consume(chunk)
             self._moved(chunk.last)
-        log_chunk(None)
 
     def handle_cancel(self, cancellation: Cancellation, subscription: Subscription) -> None:  # noqa: ARG002 - there is one
         """At the end of the data, finalize and sync."""
-        consumer, output = self._consumer, self._output
-        assert consumer is not None and output is not None  # noqa: S101, PT018 - made in init
+        drive, output = self._drive, self._output
+        assert drive is not None and output is not None  # noqa: S101, PT018 - made in init
         if cancellation.kind == "finish":
-            if not self._end:
-                raise GapError(self._position, "the stream ended, but no chunk said that the data had ended")
-            result = consumer.finalize(self._state, output)
+            result = drive.finalize()
             self._finished(result, output.finish())
 
     def terminate(self, reason: Reason) -> None:  # noqa: ARG002 - whatever it is
@@ -107,10 +79,8 @@ class Sink(Consumer[Chunk[Any]]):
         self._close()
 
     def _close(self) -> None:
-        close = getattr(self._consumer, "close", None)
         try:
-            if close is not None:
-                close()
+            close_consumer(self._consumer)
         finally:
             if self._output is not None:
                 self._output.close()

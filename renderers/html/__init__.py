@@ -5,4 +5,4 @@ from renderers.registry import Renderer
 
 __all__ = ["RENDERER", "HtmlConsumer"]
 
-RENDERER = Renderer("html", HtmlConsumer)
+RENDERER = Renderer("html", HtmlConsumer, streams=True)

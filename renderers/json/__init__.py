@@ -5,4 +5,4 @@ from renderers.registry import Renderer
 
 __all__ = ["RENDERER", "JsonConsumer"]
 
-RENDERER = Renderer("json", JsonConsumer)
+RENDERER = Renderer("json", JsonConsumer, streams=True)

@@ -118,7 +118,7 @@ def test_a_count_that_fails_is_told_and_the_loader_goes_on():
         raise SourceError("list", "is busy")
 
     source.count = fail
-    made = loader(source)
+    made = loader(source, counted=lambda _: None)
     made.handle_demand(2)
     sent = made.stage.sent
     made.handle_info(sent.pop(0))
