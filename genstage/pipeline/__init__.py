@@ -1,5 +1,6 @@
 """Pipelines: immutable recipes, and their runs under supervision."""
 
+from genstage.iterable import IterableProducer
 from genstage.pipeline.async_run import AsyncRun
 from genstage.pipeline.flow import Flow, FlowOptions
 from genstage.pipeline.functions import Filter, FlatMap, ForEach, Map, Reduce, ToList
@@ -22,6 +23,7 @@ __all__ = [
     "ForEach",
     "Graph",
     "GraphJob",
+    "IterableProducer",
     "Job",
     "LastError",
     "Map",

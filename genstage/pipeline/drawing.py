@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
+
+from genstage.pipeline.functions import name_of
 
 if TYPE_CHECKING:
     from genstage.pipeline.graph import Edge, Graph, Node
@@ -19,7 +20,7 @@ def as_text(graph: Graph) -> str:
     """
     below = _edges_by_producer(graph)
     shown = {node.name: node.name if node.name.isprintable() else repr(node.name) for node in graph.nodes}
-    made = {node.name: _made(node) for node in graph.nodes}
+    made = {node.name: f" ({made})" if (made := _made(node)) else "" for node in graph.nodes}
     lines: list[str] = []
     drawn: set[str] = set()
     waiting = [("", "", name, "") for name in reversed(graph.sources())]
@@ -29,7 +30,7 @@ def as_text(graph: Graph) -> str:
             lines.append(f"{indent}{branch}↑ {shown[name]}{options}")
             continue
         drawn.add(name)
-        lines.append(f"{indent}{branch}{shown[name]} ({made[name]}){options}")
+        lines.append(f"{indent}{branch}{shown[name]}{made[name]}{options}")
         deeper = indent + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
         last = "└─ "
         for edge in reversed(below[name]):
@@ -41,9 +42,7 @@ def as_text(graph: Graph) -> str:
 def as_mermaid(graph: Graph) -> str:
     """Write a graph as a Mermaid flow chart. Names and options may hold any character."""
     numbers = {node.name: f"n{number}" for number, node in enumerate(graph.nodes)}
-    nodes = [
-        f'{numbers[node.name]}["{_escaped(node.name)}<br/>{_escaped(_made(node))}"]' for node in graph.nodes
-    ]
+    nodes = [f'{numbers[node.name]}["{_box(node)}"]' for node in graph.nodes]
     edges = [f"{numbers[edge.producer]} -->{_label(edge)} {numbers[edge.consumer]}" for edge in graph.edges]
     return "\n    ".join(["flowchart TD", *nodes, *edges])
 
@@ -56,17 +55,18 @@ def _edges_by_producer(graph: Graph) -> dict[str, list[Edge]]:
 
 
 def _made(node: Node) -> str:
-    """What makes the stage: its class, where that can be seen."""
-    factory = node.factory
-    while isinstance(factory, partial):
-        factory = factory.func
-    kind = getattr(factory, "__name__", type(factory).__name__)
-    return f"{kind.strip('<>')}, blocking" if node.blocking else kind.strip("<>")
+    """What makes the stage, where that has a name, and whether it has a thread of its own."""
+    told = [name_of(node.factory) or "", "blocking" if node.blocking else ""]
+    return ", ".join(filter(None, told))
 
 
 def _options(edge: Edge, before: str = "") -> str:
     told = ", ".join(f"{name}={_value(value)}" for name, value in edge.options.items())
     return f"{before}{told}" if told else ""
+
+
+def _box(node: Node) -> str:
+    return "<br/>".join(_escaped(line) for line in (node.name, _made(node)) if line)
 
 
 def _label(edge: Edge) -> str:

@@ -99,6 +99,9 @@ class Graph:
             raise GraphError("", "there is none; a pipeline has at least a producer and a consumer")
         names = Counter(node.name for node in self.nodes)
         for node in self.nodes:
+            name: object = node.name
+            if not isinstance(name, str) or not name:
+                raise GraphError(str(name), "is no name; give the node text, at least a letter")
             if names[node.name] > 1:
                 raise GraphError(node.name, f"occurs {names[node.name]} times; give each node its own name")
             check_node(node.name, node.factory)

@@ -64,6 +64,8 @@ def test_sources_subscribe_to_nobody():
             "b",
             "leave the option 'cancel' out; in a pipeline the supervisor decides",
         ),
+        (("a", ""), (Edge("", "a"),), "", "is no name; give the node text, at least a letter"),
+        ((1, "a"), (Edge("a", 1),), "1", "is no name; give the node text, at least a letter"),
         (("a", "a"), (), "a", "occurs 2 times; give each node its own name"),
         (("a", "b"), (Edge("b", "x"),), "x", "is named by an edge, but there are only a, b"),
         (
@@ -315,7 +317,7 @@ def test_a_graph_prints_itself_as_text():
     assert str(shop()) == shop().text()
     assert shop().text().splitlines() == [
         "orders (Producer)",
-        "└─ split (lambda)  max_demand=10, min_demand=5",
+        "└─ split  max_demand=10, min_demand=5",
         "   ├─ new (ProducerConsumer)  partition='new'",
         "   │  └─ sum (Consumer)  selector=bool",
         "   └─ paid (ProducerConsumer, blocking)  partition='paid'",
@@ -329,7 +331,7 @@ def test_a_graph_prints_itself_as_mermaid():
     assert shop().mermaid().splitlines() == [
         "flowchart TD",
         '    n0["orders<br/>Producer"]',
-        '    n1["split<br/>lambda"]',
+        '    n1["split"]',
         '    n2["new<br/>ProducerConsumer"]',
         '    n3["paid<br/>ProducerConsumer, blocking"]',
         '    n4["sum<br/>Consumer"]',

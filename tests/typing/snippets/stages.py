@@ -1,9 +1,12 @@
 """What a type checker says of stages and their references."""
 
 from collections.abc import Sequence
+from functools import partial
+from operator import add
 from typing import assert_type
 
 from genstage import (
+    BroadcastDispatcher,
     Consumer,
     ConsumerRef,
     Edge,
@@ -19,6 +22,7 @@ from genstage import (
     Runtime,
     Subscription,
 )
+from genstage.pipeline import IterableProducer, Map, Reduce, ToList
 
 Ints = Sequence[int]
 
@@ -84,9 +88,17 @@ with Runtime() as runtime:
     printer.subscribe(doubler, max_demand="10")  # refused: arg-type
 
 graph = Graph(
-    (Node("counter", lambda: Counter(3)), Node("printer", Printer, blocking=True)),
-    (Edge("printer", "counter", {"max_demand": 10}),),
+    (
+        Node("counter", partial(Counter, 3)),
+        Node("names", lambda: IterableProducer(["a", "b"], dispatcher=BroadcastDispatcher())),
+        Node("double", partial(Map, lambda n: 2 * n)),
+        Node("printer", Printer, blocking=True),
+        Node("total", partial(Reduce, add, 0)),
+        Node("list", ToList),
+    ),
+    (Edge("printer", "double", {"max_demand": 10}), Edge("double", "counter"), Edge("total", "names")),
 )
+print(graph, graph.mermaid())
 assert_type(Pipeline.of("print", graph).run().wait()["printer"], object)
 Node("double", Doubler())  # refused: arg-type
 Node("count", Counter)  # refused: arg-type
