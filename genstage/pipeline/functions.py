@@ -81,7 +81,7 @@ class _Transforming(ProducerConsumer[In, Out]):
         return {"dispatcher": self._dispatcher}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {name_of(self._function) or self._function!r}>"
+        return f"<{type(self).__name__} {name_of(self._function) or repr(self._function)}>"
 
 
 class Map(_Transforming[In, Out]):

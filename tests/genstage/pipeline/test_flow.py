@@ -3,6 +3,8 @@ from functools import partial
 from operator import add, mul
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genstage import (
     Consumer,
@@ -141,6 +143,46 @@ def test_flows_can_be_merged_where_they_are_closed():
 def test_a_blocking_stage_has_its_own_thread():
     threads = numbers(20).map(lambda _: threading.current_thread(), blocking=True, max_demand=4).to_list()
     assert len(set(result(threads))) == 1
+
+
+STEPS = {
+    "double": (lambda flow, **o: flow.map(double, **o), lambda events: [2 * n for n in events]),
+    "odd": (lambda flow, **o: flow.filter(lambda n: n % 2, **o), lambda events: [n for n in events if n % 2]),
+    "none": (lambda flow, **o: flow.filter(lambda _: False, **o), lambda _: []),
+    "repeat": (
+        lambda flow, **o: flow.flat_map(lambda n: [n] * (n % 4), **o),
+        lambda events: [n for n in events for _ in range(n % 4)],
+    ),
+    "add": (
+        lambda flow, **o: flow.via(lambda: Doubler(3), **o),
+        lambda events: [3 * n for n in events],
+    ),
+}
+A_STEP = st.tuples(st.sampled_from(sorted(STEPS)), st.sampled_from([1, 2, 3, 10, 1000]))
+A_LINE = st.tuples(st.lists(st.integers(0, 99), max_size=40), st.lists(A_STEP, max_size=5))
+
+
+def test_any_flow_comes_to_what_plain_loops_do():
+    def built(line):
+        events, steps = line
+        flow = Flow.from_iterable(events)
+        for step, max_demand in steps:
+            flow, events = STEPS[step][0](flow, max_demand=max_demand), STEPS[step][1](events)
+        return flow, events
+
+    with Runtime() as runtime:
+
+        @given(A_LINE, st.lists(A_LINE, max_size=2), A_STEP)
+        def check(line, others, last):
+            flow, events = built(line)
+            assert result(flow.to_list(), runtime=runtime) == events
+            merged = [built(other) for other in others]
+            flow = STEPS[last[0]][0](flow.merge(*(other for other, _ in merged)), max_demand=last[1])
+            events = STEPS[last[0]][1](sum((other for _, other in merged), events))
+            assert sorted(result(flow.to_list(), runtime=runtime)) == sorted(events)
+            assert result(flow.reduce(add, 0), runtime=runtime) == sum(events)
+
+        check()
 
 
 # -- a recipe ---------------------------------------------------------------------------------------------
