@@ -112,7 +112,7 @@ class Graph:
 
     def _check_edges(self, names: Mapping[str, int]) -> None:
         connected: set[str] = set()
-        seen: list[tuple[str, str, object]] = []
+        taken: dict[tuple[str, str], list[object]] = {}  # partitions: they need not be fit for a set
         for edge in self.edges:
             for name in (edge.consumer, edge.producer):
                 if name not in names:
@@ -126,10 +126,10 @@ class Graph:
                 )
             with refused_by(edge.consumer):
                 subscription_options(edge.options)
-            key = (edge.consumer, edge.producer, edge.options.get("partition"))
-            if key in seen:
+            partitions = taken.setdefault((edge.consumer, edge.producer), [])
+            if edge.options.get("partition") in partitions:
                 raise GraphError(edge.consumer, f"subscribes to {edge.producer!r} twice; leave one edge out")
-            seen.append(key)
+            partitions.append(edge.options.get("partition"))
         for name in names:
             if name not in connected:
                 raise GraphError(name, "is not connected to any other; add an edge or leave it out")

@@ -201,14 +201,15 @@ def named(heads: tuple[Step, ...]) -> dict[Step, str]:
             raise GraphError(name, "occurs twice; give each stage its own name")
         taken.add(name)
     names: dict[Step, str] = {}
+    numbered: dict[str, Iterator[str]] = {}
     for step in reversed(steps):
-        names[step] = step.name or _free(step.default, taken)
-        taken.add(names[step])
+        free = numbered.setdefault(step.default, _numbered(step.default))
+        names[step] = step.name or next(name for name in free if name not in taken)
     return names
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """A name that nobody has."""
-    return next(
-        free for number in count(1) if (free := name if number == 1 else f"{name}-{number}") not in taken
-    )
+def _numbered(name: str) -> Iterator[str]:
+    """A name, then the same with a number behind it, from 2 on."""
+    yield name
+    for number in count(2):
+        yield f"{name}-{number}"

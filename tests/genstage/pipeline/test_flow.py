@@ -140,9 +140,13 @@ def test_flows_can_be_merged_where_they_are_closed():
     assert sorted(result(numbers(3).merge(numbers(2), numbers(1)).to_list())) == [0, 0, 0, 1, 1, 2]
 
 
-def test_a_blocking_stage_has_its_own_thread():
-    threads = numbers(20).map(lambda _: threading.current_thread(), blocking=True, max_demand=4).to_list()
-    assert len(set(result(threads))) == 1
+def test_a_blocking_stage_has_a_thread_that_others_have_not():
+    flow = numbers(20).map(lambda _: threading.current_thread(), blocking=True, max_demand=4)
+    pairs = result(flow.map(lambda own: (own, threading.current_thread()), max_demand=4).to_list())
+    assert len(pairs) == 20
+    own, others = ({pair[side] for pair in pairs} for side in (0, 1))
+    assert len(own) == 1
+    assert own.isdisjoint(others)
 
 
 STEPS = {
@@ -248,6 +252,19 @@ def test_stages_that_begin_anew_cannot_have_an_iterator_again():
         "source letters: cannot be replayed: an iterator can be read once;"
     )
     assert isinstance(crashed.exception, ValueError)
+
+
+@pytest.mark.usefixtures("expected_errors")
+def test_stages_do_not_begin_anew_unless_they_are_to():
+    calls = []
+
+    def fail(number):
+        calls.append(number)
+        raise ValueError(number)
+
+    with pytest.raises(PipelineError):
+        result(numbers().for_each(fail))
+    assert calls == [0]
 
 
 @pytest.mark.usefixtures("expected_errors")
