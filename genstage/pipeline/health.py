@@ -42,6 +42,9 @@ class Work(NamedTuple):
     busy_s: float
 
 
+_NOTHING = Work(0, 0.0)
+
+
 class _Since(NamedTuple):
     figure: int
     at_s: float
@@ -108,10 +111,11 @@ class Health:
 
     def busy(self, name: str, now: Sample) -> float:
         """The share of the window that a stage has spent in callbacks, from 0.0 to 1.0."""
-        first = next((sample for sample in self.samples if name in sample.work), None)
-        if first is None or now.at_s <= first.at_s:
+        if not self.samples or now.at_s <= self.samples[0].at_s:
             return 0.0
-        share = (now.work[name].busy_s - first.work[name].busy_s) / (now.at_s - first.at_s)
+        first = self.samples[0]
+        before = first.work.get(name, _NOTHING)  # one that had not begun
+        share = (now.work[name].busy_s - before.busy_s) / (now.at_s - first.at_s)
         return min(max(share, 0.0), 1.0)
 
     def oldest_s(self, now: Sample) -> float | None:

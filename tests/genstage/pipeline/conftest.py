@@ -3,6 +3,12 @@ import threading
 import pytest
 
 from genstage import Consumer, Edge, Finish, Graph, Node, Producer, ProducerConsumer
+from genstage._runtime.typed_refs import ref_to
+from genstage.pipeline.job import GraphJob
+from genstage.pipeline.supervisor import RunSupervisor
+from genstage.pipeline.work import Work
+from genstage.supervision import RestartPlan
+from genstage.testing import Simulation
 
 
 class Numbers(Producer):
@@ -125,3 +131,44 @@ def gate():
     event = threading.Event()
     yield event
     event.set()
+
+
+class SimulatedRun:
+    """A run in a simulation: its supervisor, and what can be seen of it."""
+
+    def __init__(self, simulation, job):
+        self.simulation = simulation
+        self.outcomes = []
+        supervisors = []
+
+        def make(port):
+            work = Work(job, self.outcomes.append)
+            supervisors.append(
+                RunSupervisor(port, name="simulated", work=work, plan=RestartPlan(3), shutdown_s=5.0)
+            )
+            return supervisors[0]
+
+        simulation._network.spawn(make, name="run", at_once=True, on_started=lambda _: None)
+        (self.supervisor,) = supervisors
+        simulation.run()
+
+    @property
+    def state(self):
+        return self.supervisor.state
+
+    @property
+    def figures(self):
+        return self.supervisor.figures()
+
+    def explain(self):
+        return self.supervisor.explain()
+
+    def stage(self, name):
+        return ref_to(self.supervisor._group.actors[name])
+
+
+@pytest.fixture
+def simulated():
+    """Runs a graph in a simulation until it is at rest."""
+    with Simulation(seed=1) as simulation:
+        yield lambda graph: SimulatedRun(simulation, GraphJob(graph, dict))
