@@ -28,7 +28,7 @@ from genstage._runtime.lane import current_resident, give_way
 from genstage._runtime.launch import STARTING
 from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
-from genstage.errors import OptionError
+from genstage.errors import OptionError, PipelineError
 from genstage.logger import get_logger, log_for
 
 if TYPE_CHECKING:
@@ -322,6 +322,8 @@ class LaneActor(pykka.Actor):
     def _log_crash(self, error: BaseException) -> None:
         if self._on_started is not None and isinstance(error, OptionError):
             return  # a refused start is told to whoever starts
+        if self.driver.control and isinstance(error, PipelineError):
+            return  # a run has failed: its stages have told the log
         mark = "in stage "
         try:
             if any(note.startswith(mark) for note in getattr(error, "__notes__", ())):

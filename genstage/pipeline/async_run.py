@@ -53,8 +53,16 @@ class AsyncRun(Generic[R]):
         """
         return await self._run.wait_async(timeout_s)
 
-    async def stop(self, *, timeout_s: float | None = None) -> None:
-        """Cancel the run, in order, and wait until it has ended; nothing happens if it has.
+    async def pause(self) -> None:
+        """Let the sources rest until :meth:`resume`, as :meth:`genstage.pipeline.Run.pause`."""
+        await asyncio.to_thread(self._run.pause)
+
+    async def resume(self) -> None:
+        """Let the sources go on."""
+        await asyncio.to_thread(self._run.resume)
+
+    async def drain(self, *, timeout_s: float | None = None) -> None:
+        """Let the sources end and what is on its way reach the sinks, as :meth:`genstage.pipeline.Run.drain`.
 
         A cancelled wait does not keep it from ending.
 
@@ -62,9 +70,23 @@ class AsyncRun(Generic[R]):
             timeout_s: Seconds to wait; ``None``, the default, as long as it takes.
 
         Raises:
+            CallTimeoutError: It has not ended in time; it goes on.
+        """
+        await asyncio.to_thread(self._run.drain, timeout_s=timeout_s)
+
+    async def stop(self, reason: object = None, *, timeout_s: float | None = None) -> None:
+        """Cancel the run, in order, and wait until it has ended; nothing happens if it has.
+
+        A cancelled wait does not keep it from ending.
+
+        Args:
+            reason: Anything that says why: the ``terminate`` of the stages gets ``Shutdown(reason)``.
+            timeout_s: Seconds to wait; ``None``, the default, as long as it takes.
+
+        Raises:
             CallTimeoutError: It has not ended in time; it goes on ending.
         """
-        await asyncio.to_thread(self._run.stop, timeout_s=timeout_s)
+        await asyncio.to_thread(self._run.stop, reason, timeout_s=timeout_s)
 
     def statistics(self) -> PipelineStatistics:
         """Figures of this moment, or of the end; never blocks."""

@@ -9,7 +9,7 @@ from genstage._core.checks import check_count, check_seconds
 from genstage.client import Runtime
 from genstage.pipeline.async_run import AsyncRun
 from genstage.pipeline.job import GraphJob
-from genstage.pipeline.run import Run
+from genstage.pipeline.launch import RunLaunch, start_run
 from genstage.supervision import RestartPlan
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.job import Job
+    from genstage.pipeline.run import Run
 
 __all__ = ["Pipeline"]
 
@@ -131,15 +132,9 @@ class Pipeline(Generic[R]):
             raise
         home = private or runtime
         assert home is not None  # noqa: S101 - one of the two
+        launch = self._launch(self.name, job)
         try:
-            return Run(
-                self.name,
-                job,
-                engine=home._engine,  # noqa: SLF001 - the runtime's own part
-                private=private,
-                plan=self._plan,
-                shutdown_s=self._shutdown_s,
-            )
+            return start_run(launch, home._engine, private)  # noqa: SLF001 - the runtime's own part
         except BaseException:  # the job has been abandoned
             if private is not None:
                 private.close()
@@ -161,6 +156,9 @@ class Pipeline(Generic[R]):
             3
         """
         return AsyncRun(self.name, partial(self.run, runtime=runtime))
+
+    def _launch(self, name: str, job: Job[R] | None = None) -> RunLaunch[R]:
+        return RunLaunch(name, self._open_job, plan=self._plan, shutdown_s=self._shutdown_s, job=job)
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r}>"

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
+import os
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, NoReturn, Self, TypeVar, cast
 
 from genstage._core.messages import Stop
-from genstage._core.reasons import Killed, Shutdown
+from genstage._core.reasons import Shutdown
 from genstage._runtime.async_reading import wait_for_call
-from genstage._runtime.calls import Callback
+from genstage._runtime.calls import Answer
 from genstage._runtime.in_thread import finish_in_thread
 from genstage._runtime.lane import give_way
-from genstage._runtime.latch import Latch
-from genstage.errors import CallTimeoutError, PipelineError, StageFailure, StartError
+from genstage.errors import CallTimeoutError, DeadStageError
 from genstage.logger import get_logger
 from genstage.pipeline.statistics import PipelineStatistics
-from genstage.pipeline.supervisor import RunSupervisor
-from genstage.pipeline.work import Work
+from genstage.pipeline.supervisor import DrainRun, Pause, Resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from genstage._core.reasons import Reason
-    from genstage._runtime.driver import Driver
+    from genstage._runtime.actor import LaneActor
     from genstage._runtime.engine import Engine
+    from genstage._runtime.latch import Latch
     from genstage.client import Runtime
-    from genstage.pipeline.job import Job
+    from genstage.errors import PipelineError, StageFailure
+    from genstage.pipeline.launch import Incarnation, RunLaunch
+    from genstage.pipeline.supervisor import RunSupervisor
     from genstage.pipeline.work import Outcome
-    from genstage.supervision import RestartPlan
 
 __all__ = ["Run"]
 
@@ -39,62 +38,42 @@ R = TypeVar("R")
 
 
 class Run(Generic[R]):
-    """A run of a pipeline; made by :meth:`genstage.pipeline.Pipeline.run`. Safe to use from any thread.
+    """A run of a pipeline, made by :meth:`genstage.pipeline.Pipeline.run`. Safe to use from any thread.
 
     As a context manager: leaving the block waits for the end and raises what :meth:`wait` raises, unless the
     block itself has stopped the run or has been told already; leaving it by an exception, Ctrl-C too, stops
-    the run first.
+    the run first. One that is neither waited for, stopped nor closed is told of by a ``ResourceWarning``,
+    with ``python -X dev``.
+
+    Of a pipeline that is the child of a supervisor, ``supervisor.child(spec)`` gives the run. It lasts over
+    restarts by the supervisor: :meth:`wait` waits until the pipeline has ended and is not started again;
+    everything else is about the present run, or the last one.
     """
 
     def __init__(
-        self,
-        name: str,
-        job: Job[R],
-        *,
-        engine: Engine,
-        private: Runtime | None,
-        plan: RestartPlan,
-        shutdown_s: float,
+        self, launch: RunLaunch[R], engine: Engine, *, private: Runtime | None = None, owned: bool = False
     ) -> None:
-        self.name = name
-        self._job = job
+        self.name = launch.name
+        self._launch = launch
         self._engine = engine
         self._private = private
-        self._shutdown_s = shutdown_s
-        self._begun = time.monotonic()
-        self._took_s: float | None = None
-        self._outcome: Future[Outcome[R]] = Future()
-        self._settled = Latch()
         self._told = False
-        work = Work(job, self._ended)
-        supervisors: list[RunSupervisor[R]] = []
-        started: Future[Reason | None] = Future()
+        self._left_open = owned
+        self._process = os.getpid()
 
-        def make(port: Driver) -> RunSupervisor[R]:
-            supervisor = RunSupervisor[R](port, name=name, work=work, plan=plan, shutdown_s=shutdown_s)
-            supervisors.append(supervisor)
-            return supervisor
+    @property
+    def _present(self) -> Incarnation[R]:
+        present = self._launch.present
+        assert present is not None  # noqa: S101 - there is a run only when it has begun
+        return present
 
-        def supervisor_ended(reason: Reason) -> None:
-            if self._outcome.done():
-                return
-            if supervisors:
-                supervisors[0].orphan(reason)
-            else:
-                work.orphan((StageFailure("supervisor", reason),))
+    @property
+    def _actor(self) -> LaneActor:
+        return self._present.actor
 
-        self._actor = engine.spawn(
-            make, name=name, control=True, on_started=Callback(started.set_result).deliver
-        )
-        self._actor.await_end(Callback(supervisor_ended))
-        try:
-            reason = started.result()
-        except BaseException:  # Ctrl-C: nobody would hold the run
-            engine.kill(self._actor, Killed())
-            raise
-        if reason is not None:
-            raise StartError(name, reason)
-        self._supervisor = supervisors[0]
+    @property
+    def _supervisor(self) -> RunSupervisor[R]:
+        return self._present.supervisor
 
     def wait(self, timeout_s: float | None = None) -> R:
         """Wait for the end.
@@ -110,10 +89,10 @@ class Run(Generic[R]):
             CallTimeoutError: It has not ended in time; it goes on.
             RuntimeError: The caller is a stage of the run's own runtime, and would wait for itself.
         """
-        outcome = self._result(timeout_s)
-        error = self._error(outcome)
+        self._wait(self._launch.settled, timeout_s, "end")
+        error = self._outcome.error(self.name)
         if error is None:
-            return cast("R", outcome.value)
+            return cast("R", self._outcome.value)
         self._told = True
         raise error
 
@@ -157,21 +136,68 @@ class Run(Generic[R]):
         """
 
         def call() -> None:
+            self._left_open = False
             try:
-                function(self._error(self._outcome.result()))
+                function(self._outcome.error(self.name))
             except BaseException:  # noqa: BLE001 - it is the user's, and others have to be told too
                 get_logger("genstage.pipeline", pipeline=self.name).exception(
                     "a function told of the end failed"
                 )
 
-        return self._settled.on_set(call)
+        return self._launch.settled.on_set(call)
 
-    def stop(self, *, timeout_s: float | None = None) -> None:
+    def pause(self) -> None:
+        """Let the sources rest until :meth:`resume`: they make nothing more, and demand accumulates.
+
+        What is on its way goes on to the sinks, and nothing is lost. A run that has not begun to move does
+        not begin; one whose stages begin anew stays paused. It can be stopped and drained meanwhile.
+        Nothing happens if it has ended. A source in the middle of a callback brings that to its end.
+        """
+        self._ask(Pause)
+
+    def resume(self) -> None:
+        """Let the sources go on after :meth:`pause`, with the demand that has accumulated."""
+        self._ask(Resume)
+
+    def drain(self, *, timeout_s: float | None = None) -> None:
+        """Let the sources end and everything on its way reach the sinks, and wait until the run has ended.
+
+        The run then ends as if its data had: a pipeline of stages is completed. A report of a part of its
+        data would be none, so it is cancelled; its files stay as they were. A source in the middle of a
+        callback ends when that returns; its ``handle_drain`` gives the last events. A pause ends. What fails
+        meanwhile fails the run: it does not begin anew. Nothing happens if it has ended.
+
+        Args:
+            timeout_s: Seconds to wait; ``None``, the default, as long as it takes.
+
+        Raises:
+            CallTimeoutError: It has not ended in time, and goes on; a note tells what :meth:`explain` does.
+            RuntimeError: As for :meth:`wait`.
+
+        Example:
+            >>> from itertools import count
+            >>> from genstage import Flow
+            >>> with Flow.from_iterable(count()).reduce(max, 0).run() as run:
+            ...     run.drain(timeout_s=60)
+            ...     greatest = run.wait()
+        """
+        self._refuse_own_stages()
+        present = self._present
+        present.actor.tell(DrainRun())
+        try:
+            self._wait(present.ended, timeout_s, "drain")
+        except CallTimeoutError as error:
+            error.add_note(self.explain())
+            raise
+        self._told = self._told or self.statistics().state != "failed"
+
+    def stop(self, reason: object = None, *, timeout_s: float | None = None) -> None:
         """Cancel the run, in order, and wait until it has ended; nothing happens if it has.
 
         A run that has begun to publish its result completes all the same.
 
         Args:
+            reason: Anything that says why: the ``terminate`` of the stages gets ``Shutdown(reason)``.
             timeout_s: Seconds to wait; ``None``, the default, as long as it takes: stages that overstay
                 their time are killed.
 
@@ -180,24 +206,25 @@ class Run(Generic[R]):
             RuntimeError: As for :meth:`wait`.
         """
         self._refuse_own_stages()
-        self.stop_soon()
-        outcome = self._result(timeout_s)
-        self._told = self._told or outcome.state != "failed"
+        present = self._present
+        present.actor.tell(Stop(Shutdown(reason)))
+        self._wait(present.ended, timeout_s, "stop")
+        self._told = self._told or self.statistics().state != "failed"
 
-    def stop_soon(self) -> None:
+    def stop_soon(self, reason: object = None) -> None:
         """Begin to stop the run, as :meth:`stop` does, without waiting for anything."""
-        self._actor.tell(Stop(Shutdown()))
+        self._actor.tell(Stop(Shutdown(reason)))
 
     def statistics(self) -> PipelineStatistics:
         """Figures of this moment, or of the end; never blocks, and takes no lock of the stages."""
-        supervisor = self._supervisor
+        present = self._present
+        supervisor, work, took_s = present.supervisor, present.work, present.took_s
         figures = supervisor.figures()
-        took_s = self._took_s
         return PipelineStatistics(
             state=supervisor.state,
-            records=self._job.records(),
-            expected=self._job.expected(),
-            elapsed_s=time.monotonic() - self._begun if took_s is None else took_s,
+            records=work.records(),
+            expected=work.expected(),
+            elapsed_s=present.elapsed_s,
             restarts=supervisor.restarts,
             stages=figures.stages,
             throughput=figures.progress / took_s if took_s else figures.throughput,
@@ -221,13 +248,13 @@ class Run(Generic[R]):
             >>> print(run.explain())
             run 'max' has completed
         """
-        state = self._supervisor.state
-        if self._outcome.done():
+        present = self._present
+        state = present.supervisor.state
+        if present.outcome is not None:
             verb = "was" if state == "cancelled" else "has"
             return f"run {self.name!r} {verb} {state}"
-        elapsed_s = time.monotonic() - self._begun
-        head = f"run {self.name!r} is {state}, {elapsed_s:.1f} s after it began"
-        return "\n  ".join([head, *self._supervisor.explain()])
+        head = f"run {self.name!r} is {state}, {present.elapsed_s:.1f} s after it began"
+        return "\n  ".join([head, *present.supervisor.explain()])
 
     @property
     def results(self) -> Mapping[str, object]:
@@ -244,40 +271,40 @@ class Run(Generic[R]):
 
     def close(self) -> None:
         """Stop the run if it has not ended, and the runtime if it is this run's own."""
-        if not self._outcome.done():
+        if not self._present.ended.wait(0):
             self.stop()
-        self._close_private()
+        self._let_go()
 
-    def _result(self, timeout_s: float | None) -> Outcome[R]:
-        self._refuse_own_stages()
-        if not self._outcome.done():
-            give_way()
-        try:
-            outcome = self._outcome.result(timeout_s)
-        except FutureTimeoutError as error:
-            raise CallTimeoutError(self.name, timeout_s or 0.0, to="end") from error
-        self._close_private()
+    @property
+    def _outcome(self) -> Outcome[R]:
+        outcome = self._launch.outcome
+        assert outcome is not None  # noqa: S101 - it has settled
         return outcome
+
+    def _wait(self, end: Latch, timeout_s: float | None, to: str) -> None:
+        self._refuse_own_stages()
+        if not end.wait(0):
+            give_way()
+        if not end.wait(timeout_s):
+            raise CallTimeoutError(self.name, timeout_s or 0.0, to=to)
+        self._let_go()
+
+    def _ask(self, make: Callable[[Answer], object]) -> None:
+        """Tell the supervisor something, and wait until it has heard."""
+        answer = Answer()
+        actor = self._actor
+        actor.request(make(answer), answer)
+        with suppress(DeadStageError):  # it has ended
+            answer.get(self.name, None)
 
     def _refuse_own_stages(self) -> None:
         if self._engine.current_actor() in (self._actor, *self._supervisor.children()):
             raise RuntimeError(f"run {self.name!r}: a stage cannot wait for the end of its own run")
 
-    def _close_private(self) -> None:
+    def _let_go(self) -> None:
+        self._left_open = False
         if self._private is not None:
             self._private.close()
-
-    def _ended(self, outcome: Outcome[R]) -> None:
-        self._took_s = time.monotonic() - self._begun
-        self._outcome.set_result(outcome)
-        self._settled.set()
-
-    def _error(self, outcome: Outcome[R]) -> PipelineError | None:
-        if outcome.state == "completed":
-            return None
-        error = PipelineError(self.name, outcome.failures)
-        error.__cause__ = outcome.failures[0].exception if outcome.failures else None
-        return error
 
     def __enter__(self) -> Self:
         return self
@@ -290,6 +317,25 @@ class Run(Generic[R]):
                 self.wait()
         finally:
             self.close()
+
+    def __del__(
+        self, warn: Callable[..., None] = warnings.warn, process: Callable[[], int] = os.getpid
+    ) -> None:
+        # The defaults outlive the module: this may be the end of the interpreter.
+        if getattr(self, "_left_open", False) and self._process == process():
+            if self._private is not None:
+                self._private._left_open = False  # noqa: SLF001 - one warning is enough
+            warn(
+                f"run {self.name!r} was left alone: wait for it, stop it, or use it in a with block",
+                ResourceWarning,
+                source=self,
+            )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"run {self.name!r} cannot be pickled: its stages are of this process; pass its statistics(), "
+            "its result, or what makes its pipeline"
+        )
 
     def __repr__(self) -> str:
         stages = self._supervisor.figures().stages.values()

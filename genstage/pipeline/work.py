@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from genstage._core.reasons import Crash
-from genstage.errors import StageFailure
+from genstage.errors import PipelineError, StageFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +36,14 @@ class Outcome(Generic[R]):
     value: R | None = None
     failures: tuple[StageFailure, ...] = ()
 
+    def error(self, name: str) -> PipelineError | None:
+        """What a run of the pipeline of this name raises then; ``None`` if it is completed."""
+        if self.state == "completed":
+            return None
+        error = PipelineError(name, self.failures)
+        error.__cause__ = self.failures[0].exception if self.failures else None
+        return error
+
 
 class Work(Generic[R]):
     """Carries out a job.
@@ -45,11 +53,18 @@ class Work(Generic[R]):
     call when it returns. What has been published by then stays the outcome.
 
     Args:
-        job: The run's work.
+        open_job: Begins the run's work; called before its first attempt.
         ended: Told the outcome, once.
+        job: The run's work, if it has begun already.
     """
 
-    def __init__(self, job: Job[R], ended: Callable[[Outcome[R]], None]) -> None:
+    def __init__(
+        self,
+        open_job: Callable[[], Job[R]],
+        ended: Callable[[Outcome[R]], None],
+        job: Job[R] | None = None,
+    ) -> None:
+        self._open_job = open_job
         self._job = job
         self._tell = ended
         self._busy = threading.Lock()  # held during each call of the job
@@ -59,24 +74,36 @@ class Work(Generic[R]):
 
     def records(self) -> int:
         """As :meth:`genstage.pipeline.Job.records`."""
-        return self._job.records()
+        return 0 if self._job is None else self._job.records()
+
+    def expected(self) -> int | None:
+        """As :meth:`genstage.pipeline.Job.expected`."""
+        return None if self._job is None else self._job.expected()
+
+    @property
+    def whole_when_drained(self) -> bool:
+        """As :attr:`genstage.pipeline.Job.whole_when_drained`."""
+        return self._begun_job.whole_when_drained
 
     def attempt(self, epoch: int) -> Graph:
         """As :meth:`genstage.pipeline.Job.attempt`."""
         with self._call():
+            if self._job is None:
+                self._job = self._open_job()
             return self._job.attempt(epoch)
 
     def complete(self, restarts: int, results: Mapping[str, object]) -> R:
         """As :meth:`genstage.pipeline.Job.complete`."""
         with self._call():
-            value = self._job.complete(restarts, results)
+            value = self._begun_job.complete(restarts, results)
             self._completed = Outcome("completed", value)
             return value
 
     def abandon(self, failures: tuple[StageFailure, ...]) -> None:
         """As :meth:`genstage.pipeline.Job.abandon`."""
         with self._call():
-            self._job.abandon(failures)
+            if self._job is not None:
+                self._job.abandon(failures)
 
     def end(self, outcome: Outcome[R]) -> None:
         """Tell the outcome; only the first one counts."""
@@ -92,6 +119,11 @@ class Work(Generic[R]):
                 self._conclude(failures)
             finally:
                 self._busy.release()
+
+    @property
+    def _begun_job(self) -> Job[R]:
+        assert self._job is not None  # noqa: S101 - there has been an attempt
+        return self._job
 
     @contextmanager
     def _call(self) -> Iterator[None]:
@@ -111,7 +143,8 @@ class Work(Generic[R]):
             self.end(self._completed)
             return
         try:
-            self._job.abandon(failures)
+            if self._job is not None:
+                self._job.abandon(failures)
         except Exception as error:  # noqa: BLE001 - there is nobody to raise to but the run's user
             failures = (*failures, StageFailure("abandoning", Crash(error), error))
         self.end(Outcome("failed", None, failures))

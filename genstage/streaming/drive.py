@@ -59,6 +59,11 @@ class Drive:
         self._end = chunk.end
         log_chunk(None)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last chunk has come."""
+        return self._end
+
     def finalize(self) -> Any:
         """Have the end written.
 

@@ -170,6 +170,11 @@ class _Attempt:
     files: dict[str, dict[Path, Path]] = field(default_factory=dict)
     outputs: list[FileOutput] = field(default_factory=list)
     ended: bool = False
+    cut_off: bool = False
+
+    def cut(self) -> None:
+        """The run is drained: no chunk follows."""
+        self.cut_off = True
 
     def end(self) -> None:
         """Close its files, also those of a stage that was killed and could not do it itself."""
@@ -223,7 +228,7 @@ class _StreamJob:
         self._first_bytes_s.clear()
         parts = self._folder.renew(epoch)
         plan = self._plan
-        nodes = [Node(_LOADER, partial(self._loader, epoch), blocking=True)]
+        nodes = [Node(_LOADER, partial(self._loader, epoch, attempt), blocking=True)]
         edges = []
         make_transform = plan.make_transform
         if make_transform is not None and not all(sink.raw for sink in plan.sinks):
@@ -271,13 +276,14 @@ class _StreamJob:
         """Source records there are in all, if the source has told."""
         return self._expected
 
-    def _loader(self, epoch: int) -> Loader:
+    def _loader(self, epoch: int, attempt: _Attempt) -> Loader:
         return Loader(
             self._plan.source,
             epoch=epoch,
             chunk_records=self._chunk_records,
             chunk_bytes=self._chunk_bytes,
             counted=self._count,
+            cut_off=attempt.cut,
         )
 
     def _count(self, count: int | None) -> None:
@@ -306,6 +312,7 @@ class _StreamJob:
                 make_output,
                 moved=moved,
                 finished=finished,
+                is_cut_off=lambda: attempt.cut_off,
             ),
             blocking=True,
         )

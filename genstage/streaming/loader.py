@@ -63,6 +63,7 @@ class Loader(Producer[Chunk[Record]]):
         chunk_records: Most records in a chunk, 1 or more. The first chunk is smaller.
         chunk_bytes: A chunk ends with the record that brings it to this size, roughly.
         counted: Told the number of records in all, if the source knows it; ``None`` not to count them.
+        cut_off: Told that there will be no more chunks, though the data has not ended.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Loader(Producer[Chunk[Record]]):
         chunk_records: int = 1_000,
         chunk_bytes: int = 4 << 20,
         counted: Callable[[int | None], None] | None = None,
+        cut_off: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
         self._start = start
@@ -81,6 +83,7 @@ class Loader(Producer[Chunk[Record]]):
         self._chunk_records = chunk_records
         self._chunk_bytes = chunk_bytes
         self._counted = counted
+        self._cut_off = cut_off
         self._cursor: Cursor | None = None
         self._index = 0
         self._read = start.ordinal
@@ -96,12 +99,19 @@ class Loader(Producer[Chunk[Record]]):
         self._owed += demand
         return self._next() if self._owed == demand else ()
 
+    def handle_drain(self) -> None:
+        """Make no more chunks."""
+        self._owed = 0
+        self._cut_off()
+
     def handle_info(self, message: Any) -> Sequence[Any] | Finish[Any] | Stop | None:
         """Go on."""
         if isinstance(message, _Count):
             self._count()
             return None
-        return self._next() if isinstance(message, _More) else super().handle_info(message)
+        if isinstance(message, _More):
+            return self._next() if self._owed else None
+        return super().handle_info(message)
 
     def terminate(self, reason: Reason) -> None:  # noqa: ARG002 - whatever it is
         """Close the cursor."""

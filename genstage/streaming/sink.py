@@ -31,6 +31,7 @@ class Sink(Consumer[Chunk[Any]]):
         make_output: Opens its output.
         moved: Told the number of source records consumed, after each chunk.
         finished: Told the consumer's result and what is to be published, after everything was synced.
+        is_cut_off: Whether the data has not ended, though no chunk follows: then nothing is to be published.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Sink(Consumer[Chunk[Any]]):
         *,
         moved: Callable[[int], None],
         finished: Callable[[Any, dict[Path, Path]], None],
+        is_cut_off: Callable[[], bool] = lambda: False,
     ) -> None:
         self._make_consumer = make_consumer
         self._make_output = make_output
         self._moved = moved
         self._finished = finished
+        self._is_cut_off = is_cut_off
         self._consumer: StreamingConsumer[Any, Any, Any] | None = None
         self._output: FileOutput | None = None
         self._drive: Drive | None = None
@@ -71,6 +74,8 @@ class Sink(Consumer[Chunk[Any]]):
         drive, output = self._drive, self._output
         assert drive is not None and output is not None  # noqa: S101, PT018 - made in init
         if cancellation.kind == "finish":
+            if self._is_cut_off() and not drive.ended:
+                return
             result = drive.finalize()
             self._finished(result, output.finish())
 

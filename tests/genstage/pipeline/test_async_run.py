@@ -44,7 +44,7 @@ def test_a_plain_run_can_be_waited_for_while_the_loop_goes_on(line, gate, shared
         run = run_main(lambda: main(None))
         assert run._private._engine._ended
     assert run.statistics().state == "completed"
-    assert not run._settled._functions
+    assert not run._launch.settled._functions
 
 
 def test_a_wait_raises_what_the_run_has_failed_with(line, expected_errors):
@@ -76,7 +76,7 @@ def test_a_cancelled_wait_leaves_the_run_alone(line, gate):
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            assert not run._settled._functions
+            assert not run._launch.settled._functions
             gate.set()
             await run.wait_async()
             assert run.statistics().state == "completed"

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -464,3 +465,37 @@ def test_sizes_of_chunks_are_checked(make_stream, option):
         make_stream(ListSource(9), {"a": Lines()}, **{option: 0})
 
     assert caught.value.option == option
+
+
+@pytest.mark.repeat
+@pytest.mark.parametrize("moment", ["begin", 10, 50, "finalize"])
+@pytest.mark.parametrize("stage", ["a", "b"])
+def test_a_drained_report_is_cancelled_and_final_names_stay_as_they_were(make_stream, out, stage, moment):
+    out.mkdir()
+    (out / "a.txt").write_text("older")
+    reached, gate = threading.Event(), threading.Event()
+
+    def trap(now):
+        if now == moment:
+            reached.set()
+            assert gate.wait(DEADLINE_S)
+
+    consumers = {name: Lines(trap if name == stage else lambda _: None) for name in "ab"}
+    source = ListSource(100_000 if moment != "finalize" else 95)
+    with make_stream(source, consumers).run() as run:
+        assert reached.wait(DEADLINE_S)
+        drain = threading.Thread(target=run.drain)
+        drain.start()
+        deadline = time.monotonic() + DEADLINE_S
+        while not run._supervisor._draining:
+            assert time.monotonic() < deadline
+        gate.set()
+        drain.join(DEADLINE_S)
+        assert not drain.is_alive()
+
+    ended = moment == "finalize"  # all of the data had been read
+    assert run.statistics().state == ("completed" if ended else "cancelled")
+    assert (out / "a.txt").read_bytes() == (expected_lines(95) if ended else b"older")
+    assert files(out) == (["a.txt", "b.txt"] if ended else ["a.txt"])
+    assert source.open_cursors == 0
+    assert ended or source.fetched < source.size
