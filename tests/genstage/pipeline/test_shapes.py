@@ -181,16 +181,17 @@ def test_a_partition_that_nobody_takes_fails_the_run_before_the_first_event():
 
 @st.composite
 def drawn_graphs(draw):
-    """Nodes, each behind those it subscribes to: (these, whether it broadcasts, its events, its demand).
+    """Nodes, each behind those it subscribes to: (these, broadcasts, blocks, events, demand).
 
     Nodes that subscribe to none are sources; those that nobody subscribes to are sinks, or sources left out.
     """
-    drawn = [((), draw(st.booleans()), draw(st.integers(0, 40)), 1)]
+    flags = st.tuples(st.booleans(), st.booleans())
+    drawn = [((), *draw(flags), draw(st.integers(0, 40)), 1)]
     for number in range(1, draw(st.integers(2, 8))):
         producers = draw(st.lists(st.integers(0, number - 1), max_size=3, unique=True))
         length = 0 if producers else draw(st.integers(0, 40))
         demand = draw(st.sampled_from([1, 2, 5, 1000]))
-        drawn.append((tuple(producers), draw(st.booleans()), length, demand))
+        drawn.append((tuple(producers), *draw(flags), length, demand))
     return drawn
 
 
@@ -206,16 +207,16 @@ class Traced:
 
     def graph(self):
         nodes, edges = [], []
-        for number, (producers, broadcasts, _, demand) in enumerate(self.drawn):
+        for number, (producers, broadcasts, blocking, _, demand) in enumerate(self.drawn):
             consumers = self.consumers(number)
             if producers or consumers:
                 make = self.maker(number, BroadcastDispatcher if broadcasts else DemandDispatcher)
-                nodes.append(Node(str(number), make))
+                nodes.append(Node(str(number), make, blocking))
             edges += [Edge(str(number), str(producer), {"max_demand": demand}) for producer in producers]
         return Graph(nodes, edges)
 
     def maker(self, number, dispatcher):
-        producers, _, length, _ = self.drawn[number]
+        producers, *_, length, _ = self.drawn[number]
         seen = self.seen[number]
 
         def go_on(event):
