@@ -142,7 +142,7 @@ class SimulatedRun:
         supervisors = []
 
         def make(port):
-            work = Work(job, self.outcomes.append)
+            work = Work(lambda: job, self.outcomes.append)
             supervisors.append(
                 RunSupervisor(port, name="simulated", work=work, plan=RestartPlan(3), shutdown_s=5.0)
             )
