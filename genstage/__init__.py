@@ -45,7 +45,16 @@ from genstage.pipeline import (
     StageStatistics,
 )
 from genstage.stage import Consumer, Producer, ProducerConsumer
-from genstage.supervision import Task
+from genstage.supervision import (
+    ChildCounts,
+    ChildInfo,
+    ChildSpec,
+    ConsumerSupervisor,
+    ConsumerSupervisorRef,
+    GaveUp,
+    Task,
+    child_spec,
+)
 
 __all__ = [
     "AsyncEventStream",
@@ -54,8 +63,13 @@ __all__ = [
     "BroadcastDispatcher",
     "CallTimeoutError",
     "Cancellation",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildSpec",
     "Consumer",
     "ConsumerRef",
+    "ConsumerSupervisor",
+    "ConsumerSupervisorRef",
     "Crash",
     "DeadStageError",
     "DemandDispatcher",
@@ -68,6 +82,7 @@ __all__ = [
     "Flow",
     "FlowStream",
     "ForkedRuntimeError",
+    "GaveUp",
     "GenstageError",
     "Graph",
     "GraphError",
@@ -103,4 +118,5 @@ __all__ = [
     "SubscriptionError",
     "Task",
     "Unanswered",
+    "child_spec",
 ]

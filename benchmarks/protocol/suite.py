@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.protocol import actors, flows, idle, latency, slow, streams
+from benchmarks.protocol import actors, children, flows, idle, latency, slow, streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,7 @@ WORKLOADS: Mapping[str, Callable[[float], Iterator[Result]]] = {
     "tell": actors.tell,
     "call": actors.call,
     "start": actors.start,
+    "consumer_supervisor": children.consumer_supervisor,
     "idle": idle.idle,
     "latency": latency.latency,
     "slow_consumer": slow.slow_consumer,

@@ -70,6 +70,11 @@ class StageOptions:
     demand: DemandMode
 
 
+_NONE_OF_A_CONSUMER = StageOptions(
+    dispatcher=None, subscribe_to=(), buffer_size=None, buffer_keep="last", demand="forward"
+)
+
+
 def subscription_options(given: Mapping[str, Any]) -> SubscriptionOptions:
     """Validate subscription options; ones the protocol does not know are for dispatcher and callbacks.
 
@@ -94,6 +99,8 @@ def stage_options(kind: str, given: Mapping[str, Any] | None, default_dispatcher
     Raises:
         OptionError: The first option that is wrong, of a subscription too, or unknown for this kind of stage.
     """
+    if not given and kind == "consumer":
+        return _NONE_OF_A_CONSUMER  # many of them live for a moment only
     given = {} if given is None else given
     allowed = _ALLOWED[kind]
     own = {name: value for name, value in given.items() if name in allowed}

@@ -246,7 +246,10 @@ def subscription_to(
 def ref_to(actor: LaneActor) -> StageRef:
     """A reference of the stage's kind; a plain one if the stage has not been made yet."""
     core = actor.behaviour
-    return _KINDS[core.kind](actor) if isinstance(core, StageCore) else StageRef(actor)
+    if not isinstance(core, StageCore):
+        return StageRef(actor)
+    kind: type[StageRef] = getattr(core, "ref_type", _KINDS[core.kind])
+    return kind(actor)
 
 
 _KINDS: dict[Kind, type[StageRef]] = {

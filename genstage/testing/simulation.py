@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from genstage._core.messages import Stop
@@ -12,7 +13,7 @@ from genstage._runtime.starting import start_error
 from genstage._runtime.stream import EventStream, producers_feed
 from genstage._runtime.typed_refs import ref_to
 from genstage.client import _check_name
-from genstage.errors import OptionError
+from genstage.errors import CallTimeoutError, OptionError
 from genstage.stage import check_factory, make_core
 from genstage.testing.clock import ManualClock
 from genstage.testing.network import MOST_STEPS, Network
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from genstage._core.options import DemandMode
     from genstage._core.reasons import Reason
+    from genstage._runtime.actor import LaneActor
+    from genstage._runtime.driver import Driver
+    from genstage._runtime.launch import Behaviour, Recipe
     from genstage._runtime.refs import StageRef
     from genstage._runtime.typed_refs import ConsumerRef, ProducerConsumerRef, ProducerRef
     from genstage.stage import AnyStage, Consumer, Producer, ProducerConsumer
@@ -37,6 +41,7 @@ __all__ = ["Simulation"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+H = TypeVar("H")
 
 _SHOWN_STEPS = 20
 
@@ -126,13 +131,37 @@ class Simulation(Probing):
             name = f"{getattr(factory, '__name__', 'stage').strip('<>')}-{next(self._numbers)}"
         _check_name(name)
         check_factory(name, factory)
+        return ref_to(self._started(make_core(factory, name), name))
+
+    def supervise(self, recipe: Recipe[H], *, name: str | None = None) -> H:
+        """Start a tree of stages, and run until all of it has started.
+
+        Args:
+            recipe: A ``Supervisor``, or another recipe.
+            name: Its name; by default made from its class name.
+
+        Returns:
+            What one holds of it, with the verbs of the runtime's.
+
+        Raises:
+            OptionError: It refuses an option, or the name is taken.
+            StartError: Something in it did not start; ``__cause__`` is the exception it goes back to.
+            CallTimeoutError: Nothing moves any more, and it has not started.
+        """
+        if name is None:
+            name = f"{type(recipe).__name__}-{next(self._numbers)}"
+        _check_name(name)
+        launch = recipe.launch(name)
+        return launch.handle(self._started(launch.make, name))
+
+    def _started(self, make: Callable[[Driver], Behaviour], name: str) -> LaneActor:
         reasons: list[Reason | None] = []
-        actor = self._network.spawn(
-            make_core(factory, name), name=name, listed=True, at_once=True, on_started=reasons.append
-        )
+        actor = self._network.spawn(make, name=name, listed=True, at_once=True, on_started=reasons.append)
+        if not self._network.run_until(lambda: bool(reasons)):
+            raise CallTimeoutError(name, inf, to="start")
         if reasons[0] is not None:
             raise start_error(name, reasons[0])
-        return ref_to(cast("Any", actor))
+        return cast("Any", actor)  # type: ignore[no-any-return] # what the runtime's actor is to references
 
     def find(self, name: str) -> StageRef | None:
         """A reference to the running stage of that name; ``None`` if there is none."""

@@ -105,6 +105,7 @@ FIGURES = {
     "call": {"ours", "pykka_threads", "times_threads"},
     "call_from_thread": {"ours", "pykka_threads", "times_threads"},
     "start": {"ours", "pykka_threads", "times_threads"},
+    "consumer_supervisor": {"ours", "plain", "pool", "us_a_child", "ratio", "times_pool"},
     "idle_stages": {"memory_mb", "bytes_a_stage", "full_collection_ms", "after_freeze_ms"},
     "first_event_awake": {"ours", "ours_p99", "pykka_threads", "pykka_threads_p99"},
     "first_event_asleep": {"ours", "ours_p99", "pykka_threads", "pykka_threads_p99"},
