@@ -149,11 +149,8 @@ def _verdict(standings: dict[str, _Standing], view: View) -> str:
     if not living:
         return "all stages have ended"
     roots = [name for name in living if not standings[name].waits_for]
-    waiting = [name for name in living if standings[name].waits_for]
     if not roots:
         return "nobody holds it up: what they wait for is on its way"
-    if not waiting:
-        return "nobody waits for another"
     blamed = (f"{_quoted(name)}, which {standings[name].text}" for name in roots)
     return f"held up by {', and by '.join(blamed)}"
 

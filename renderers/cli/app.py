@@ -69,6 +69,7 @@ Examples:
 _EXIT_CODES = (
     "Exit codes: 0 when every output is whole, 1 when a run failed, 2 for bad input, 130 after Ctrl-C."
     " Progress and the log go to standard error, the summary to standard output."
+    " SIGUSR1 lets a run tell on standard error what each of its stages is doing."
 )
 
 app = typer.Typer(

@@ -47,7 +47,7 @@ def run_report(
         out: The folder for it.
         origin: What the definition came from, as the user knows it.
         show: Told how far the run is, some times a second.
-        signals: Entered; the first one stops the run in order.
+        signals: Entered; the first one stops the run in order, and SIGUSR1 tells what it is doing.
 
     Raises:
         InputError: The run could not begin; nothing was written.
@@ -61,6 +61,7 @@ def run_report(
             run = stack.enter_context(render(report, source, out=out, formats=formats).run())
         except GenstageError as error:
             raise refusal(error, report=origin) from error
+        signals.explain = run.explain
         _log.debug("started", report=report.name, formats=list(formats))
         return _followed(run, show, signals)
 

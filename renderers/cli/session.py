@@ -61,6 +61,7 @@ def session(
     console = StreamConsole(stderr=True, highlight=False)
     live = log_format is LogFormat.TEXT and sys.stderr.isatty() and console.is_interactive
     signals.last_words = partial(_last_words, log_format=log_format, live=live)
+    signals.framed = partial(_framed, log_format=log_format, live=live)
     with logging_to(console, log_format, LogLevel.DEBUG if verbose else log_level):
         try:
             yield Session(console, live, signals)
@@ -88,3 +89,10 @@ def _last_words(interrupted: Interrupted, leaves: str, *, log_format: LogFormat,
     if log_format is LogFormat.JSON:
         return f"{json.dumps({'event': line, 'level': 'error', 'exit_code': interrupted.exit_code})}\n"
     return f"{_CLEAR if live else ''}genstage: {line}\n"
+
+
+def _framed(text: str, *, log_format: LogFormat, live: bool) -> str:
+    """An explanation, in the log's format, in place of a bar, which is drawn again below it."""
+    if log_format is LogFormat.JSON:
+        return f"{json.dumps({'event': 'explanation', 'level': 'info', 'text': text})}\n"
+    return f"{_CLEAR if live else ''}{text}\n"

@@ -1,4 +1,8 @@
-"""How the command ends when it is asked to: in order at the first signal, at once at the second."""
+"""What the command does when it is sent a signal.
+
+It ends when it is asked to: in order at the first signal, at once at the second. At SIGUSR1 it tells what
+it is doing, and goes on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from renderers.cli.errors import Interrupted
+from renderers.cli.errors import Interrupted, described
 from renderers.cli.start import ENDING
 
 if TYPE_CHECKING:
@@ -24,12 +28,15 @@ class Signals:
 
     The first raises :class:`Interrupted`, or is only noted after :meth:`hold`; the second ends the process
     without further ado, but says so. A signal that the process was started to ignore (``nohup``) stays
-    ignored.
+    ignored. So it is with SIGUSR1, which otherwise writes to standard error what holds up the run, as much as
+    there is room for.
 
     Attributes:
         received: The first signal, if one has come.
         leaves: What an end at once may leave behind, which the next run removes.
         last_words: Makes what is said then: from the signal and ``leaves``, without a lock.
+        explain: What is told at SIGUSR1; called in the middle of anything.
+        framed: Makes of it what is written.
 
     Example:
         >>> with Signals() as signals:
@@ -41,6 +48,8 @@ class Signals:
         self.received: int | None = None
         self.leaves = ""
         self.last_words: Callable[[Interrupted, str], str] = _last_words
+        self.explain: Callable[[], str] = _nothing_runs
+        self.framed: Callable[[str], str] = "{}\n".format
         self._held = False
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
@@ -49,6 +58,8 @@ class Signals:
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._take)
+        if signal.getsignal(signal.SIGUSR1) is not signal.SIG_IGN:
+            self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, self._tell)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,6 +96,17 @@ class Signals:
         if not self._held:
             raise Interrupted(number)
 
+    def _tell(self, _number: int, _frame: FrameType | None) -> None:
+        try:
+            text = self.explain()
+        except Exception as error:  # noqa: BLE001 - whatever it is interrupted in must not hear of it
+            text = f"what the run is doing cannot be told: {described(error)}"
+        _write_at_once(self.framed(text))
+
+
+def _nothing_runs() -> str:
+    return "no run is under way"
+
 
 def _last_words(interrupted: Interrupted, leaves: str) -> str:
     return f"genstage: {interrupted.last_line(leaves)}\n"
@@ -94,7 +116,8 @@ def _write_at_once(text: str) -> None:
     """Write to standard error past Python's buffers and locks, which the moment may hold; if it has room."""
     try:
         descriptor = sys.stderr.fileno()
-        if select.select([], [descriptor], [], 0)[1]:
-            os.write(descriptor, text.encode(errors="backslashreplace"))
+        rest = text.encode(errors="backslashreplace")
+        while rest and select.select([], [descriptor], [], 0)[1]:
+            rest = rest[os.write(descriptor, rest[: select.PIPE_BUF]) :]
     except (OSError, ValueError):
         return  # nobody listens; the exit code says it

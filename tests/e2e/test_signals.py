@@ -1,5 +1,6 @@
 """The real command is asked to end, at several moments of a run."""
 
+import json
 import signal
 import time
 
@@ -95,21 +96,32 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def slow_join(tmp_path, command):
-    """Starts a report that waits in the finalisation of its PDF, on a small sample."""
-    assert command("sample", "--rows", "500", "sample.sqlite").end()[0] == 0
-    (tmp_path / "slow_join.py").write_text(SLOW_JOIN)
-    running = command(
-        "report",
-        "--source",
-        "sqlite:///sample.sqlite",
-        "--report",
-        "slow_join.py:REPORT",
-        "--format",
-        "pdf,html",
-    )
-    running.wait_until((tmp_path / "joining").exists)
-    return running
+def slow_join_as(tmp_path, command):
+    """Starts a report that waits in the finalisation of its PDF, on a small sample, with options."""
+
+    def start(*options):
+        assert command("sample", "--rows", "500", "sample.sqlite").end()[0] == 0
+        (tmp_path / "slow_join.py").write_text(SLOW_JOIN)
+        running = command(
+            "report",
+            "--source",
+            "sqlite:///sample.sqlite",
+            "--report",
+            "slow_join.py:REPORT",
+            "--format",
+            "pdf,html",
+            *options,
+        )
+        running.wait_until((tmp_path / "joining").exists)
+        return running
+
+    return start
+
+
+@pytest.fixture
+def slow_join(slow_join_as):
+    """The same without options."""
+    return slow_join_as()
 
 
 def stop(running, number=signal.SIGINT):
@@ -253,3 +265,19 @@ def test_the_next_run_takes_away_what_a_hard_end_has_left(tmp_path, command, out
     assert command("report", *where).end()[0] == 0
     assert {file.name for file in out.iterdir()} == set(OLD)
     assert (out / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_sigusr1_tells_who_holds_up_the_run(tmp_path, slow_join_as, log_format):
+    running = slow_join_as("--log-format", log_format)
+    running.popen.send_signal(signal.SIGUSR1)
+    running.wait_for("held up by 'pdf', which is in finalize for ")
+    (tmp_path / "go").touch()
+    code, said, told = running.end()
+
+    assert code == 0, told
+    assert "report.pdf" in said
+    assert "slow_join.py:" in told
+    if log_format == "json":
+        lines = [json.loads(line) for line in told.splitlines()]
+        assert any(line["event"] == "explanation" and "held up by" in line["text"] for line in lines)

@@ -372,7 +372,7 @@ def test_stages_that_have_ended_are_told():
 def test_a_turn_that_has_just_begun_is_no_place_to_look_at():
     assert explain(seen(a=Sight("running", turn=Turn(1, None))), Health()) == [
         "'a' is in a callback, just now",
-        "nobody waits for another",
+        "held up by 'a', which is in a callback, just now",
     ]
 
 
@@ -393,7 +393,10 @@ def test_a_turn_is_told_with_its_callback_and_line():
 def test_events_without_a_consumer_are_a_dead_end():
     told = explain(seen(a=Sight("running", "producer", buffered=3)), Health())
 
-    assert told == ["'a' holds 3 events, but has no consumer", "nobody waits for another"]
+    assert told == [
+        "'a' holds 3 events, but has no consumer",
+        "held up by 'a', which holds 3 events, but has no consumer",
+    ]
     assert explain(seen(a=Sight("running", "producer")), Health())[0] == "'a' has no consumer"
     assert explain(seen(b=Sight("running", "consumer")), Health())[0] == (
         "'b' is subscribed to no stage of this run"

@@ -32,3 +32,16 @@ def test_the_last_words_are_json_where_the_log_is(last_words):
     words = last_words(LogFormat.JSON)
     assert words.endswith("}\n")
     assert json.loads(words) == {"event": LINE, "level": "error", "exit_code": 130}
+
+
+@pytest.mark.parametrize(
+    ("log_format", "written"),
+    [
+        (LogFormat.TEXT, "two\nlines\n"),
+        (LogFormat.JSON, '{"event": "explanation", "level": "info", "text": "two\\nlines"}\n'),
+    ],
+)
+def test_an_explanation_is_written_in_the_form_of_the_log(log_format, written):
+    signals = Signals()
+    with session(signals, log_format=log_format, log_level=LogLevel.INFO, verbose=False):
+        assert signals.framed("two\nlines") == written

@@ -126,6 +126,47 @@ def test_an_ignored_signal_stays_ignored():
         assert signals.received is None
 
 
+def test_sigusr1_tells_and_goes_on(capfd):
+    before = signal.getsignal(signal.SIGUSR1)
+    with Signals() as signals:
+        signal.raise_signal(signal.SIGUSR1)
+        signals.explain = lambda: "run 'sales' is running"
+        signals.framed = "<{}>".format
+        signal.raise_signal(signal.SIGUSR1)
+        assert signals.received is None
+    assert signal.getsignal(signal.SIGUSR1) == before
+    assert capfd.readouterr().err == "no run is under way\n<run 'sales' is running>"
+
+
+def test_what_cannot_be_told_disturbs_nobody(capfd):
+    def fail():
+        raise LookupError("nothing")
+
+    with Signals() as signals:
+        signals.explain = fail
+        signal.raise_signal(signal.SIGUSR1)
+    assert capfd.readouterr().err == "what the run is doing cannot be told: LookupError: nothing\n"
+
+
+def test_an_ignored_sigusr1_stays_ignored(capfd):
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    with Signals():
+        signal.raise_signal(signal.SIGUSR1)
+    assert signal.signal(signal.SIGUSR1, before) is signal.SIG_IGN
+    assert capfd.readouterr().err == ""
+
+
+def test_a_long_explanation_waits_for_no_reader(monkeypatch):
+    reading, writing = os.pipe()
+    text = "x" * 1_000_000
+    with os.fdopen(reading, "rb", buffering=0) as pipe, os.fdopen(writing, "w") as room:
+        monkeypatch.setattr(sys, "stderr", room)
+        with Signals() as signals:
+            signals.explain = lambda: text
+            signal.raise_signal(signal.SIGUSR1)
+        assert 0 < len(pipe.read(len(text))) < len(text)
+
+
 def test_from_the_first_line_to_the_last_a_signal_ends_the_command(monkeypatch):
     def run(_arguments):
         for number in ENDING:
