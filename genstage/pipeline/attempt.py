@@ -22,7 +22,7 @@ from genstage._core.reasons import Crash, Normal
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Callback
 from genstage.errors import GraphError, StageFailure
-from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group, StageLaunch
+from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group
 
 if TYPE_CHECKING:
     from genstage._core.reasons import Reason
@@ -90,14 +90,7 @@ class Attempt:
         self.cut_off = False
         self.group = Group(
             port,
-            [
-                Child(
-                    node.name,
-                    StageLaunch(node.factory, node.name, own_lane=node.blocking),
-                    shutdown_s=shutdown_s,
-                )
-                for node in graph.consumers_first()
-            ],
+            [Child(node.name, node.launch(), shutdown_s=shutdown_s) for node in graph.consumers_first()],
         )
 
     @property

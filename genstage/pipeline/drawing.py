@@ -56,8 +56,8 @@ def _edges_by_producer(graph: Graph) -> dict[str, list[Edge]]:
 
 def _made(node: Node) -> str:
     """What makes the stage, where that has a name, and whether it has a thread of its own."""
-    told = [name_of(node.factory) or "", "blocking" if node.blocking else ""]
-    return ", ".join(filter(None, told))
+    factory = node.factory if callable(node.factory) else type(node.factory)
+    return ", ".join(filter(None, [name_of(factory), "blocking" if node.blocking else None]))
 
 
 def _options(edge: Edge, before: str = "") -> str:

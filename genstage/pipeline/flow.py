@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
     from genstage._core.stage import Kind
     from genstage.client import Runtime
+    from genstage.pipeline.graph import AnyFactory
     from genstage.pipeline.recipe import Pipeline
     from genstage.stage import AnyStage, Producer, ProducerConsumer
+    from genstage.supervision import ConsumerSupervisor
 
 __all__ = ["Flow", "FlowOptions"]
 
@@ -260,11 +262,13 @@ class Flow(Generic[T_co]):
         """
         return pipeline_to(self._calling(ForEach, function, "for_each", options))
 
-    def to(self, factory: Callable[[], Consumer[T_co]], **options: Unpack[FlowOptions]) -> Pipeline[object]:
+    def to(
+        self, factory: Callable[[], Consumer[T_co]] | ConsumerSupervisor[T_co], **options: Unpack[FlowOptions]
+    ) -> Pipeline[object]:
         """Close the flow with a consumer.
 
         Args:
-            factory: Its class, or a function that makes it.
+            factory: Its class, or a function that makes it; or a ``ConsumerSupervisor``: a child per event.
             **options: See :class:`FlowOptions`; the default name is the class's or the function's.
 
         Returns:
@@ -273,7 +277,7 @@ class Flow(Generic[T_co]):
         Raises:
             GraphError: ``factory`` makes no consumer, or an option is wrong.
         """
-        default = name_of(factory) or "to"
+        default = name_of(factory if callable(factory) else type(factory)) or "to"
         _check_factory(_name(options.get("name"), default), factory, "consumer")
         return pipeline_to(self._step(default, factory, options))
 
@@ -337,7 +341,7 @@ class Flow(Generic[T_co]):
             check_function(function)
         return self._step(default, partial(kind, function), options)
 
-    def _step(self, default: str, factory: Callable[[], AnyStage], options: FlowOptions) -> Step:
+    def _step(self, default: str, factory: AnyFactory, options: FlowOptions) -> Step:
         """A stage that subscribes to what the flow is so far."""
         name = _name(options.get("name"), default)
         for option, value in options.items():

@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from genstage._core.options import subscription_options
 from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, PartitionDispatcher
 from genstage.errors import GraphError, OptionError
 from genstage.pipeline.drawing import as_mermaid, as_text
 from genstage.stage import Stage
+from genstage.supervision import ConsumerSupervisor, StageLaunch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
     from genstage._core.stage import Kind
+    from genstage._runtime.launch import Launch
     from genstage.dispatchers import Dispatcher
     from genstage.stage import AnyStage
+
+    AnyFactory: TypeAlias = Callable[[], AnyStage] | ConsumerSupervisor[Any]
 
 __all__ = ["KINDS", "Edge", "Graph", "Node", "check_node", "declared_kind", "refused_by"]
 
@@ -39,13 +43,19 @@ class Node:
 
     Args:
         name: Its name, unique in the graph.
-        factory: Its class, or a function that makes it.
+        factory: Its class, or a function that makes it; or a ``ConsumerSupervisor``, a recipe itself.
         blocking: Whether its callbacks block by nature (a query, a file): it gets a thread of its own.
     """
 
     name: str
-    factory: Callable[[], AnyStage]
+    factory: AnyFactory
     blocking: bool = False
+
+    def launch(self) -> Launch[Any]:
+        """Get ready to start the stage."""
+        if isinstance(self.factory, ConsumerSupervisor):
+            return self.factory.launch(self.name)
+        return StageLaunch(self.factory, self.name, own_lane=self.blocking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +277,14 @@ def check_node(name: str, factory: object) -> None:
     if isinstance(factory, Stage):
         kind = type(factory).__name__
         raise GraphError(name, f"got a {kind} object; {wanted} {kind}(...)")
-    if not callable(factory):
+    if not callable(factory) and not isinstance(factory, ConsumerSupervisor):
         raise GraphError(name, f"got {factory!r}; {wanted} Counter(3)")
 
 
 def declared_kind(factory: object) -> Kind | None:
     """The kind of stage that a class makes, or a partial of one; ``None`` where only a call could tell."""
+    if isinstance(factory, ConsumerSupervisor):
+        return "consumer"
     while isinstance(factory, partial):
         factory = factory.func
     if isinstance(factory, type) and issubclass(factory, Stage):

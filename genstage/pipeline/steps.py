@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from genstage.errors import StageFailure
+    from genstage.pipeline.graph import AnyFactory
     from genstage.stage import AnyStage
 
 __all__ = ["Once", "Prepared", "PreparedStage", "Step", "named", "pipeline_to"]
@@ -44,7 +45,7 @@ class Step:
 
     name: str | None
     default: str
-    factory: Callable[[], AnyStage]
+    factory: AnyFactory
     blocking: bool = False
     demand: Mapping[str, object] = field(default_factory=dict)
     above: tuple[Step, ...] = ()

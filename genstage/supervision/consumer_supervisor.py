@@ -121,3 +121,6 @@ class _Launch(Generic[In]):
 
     def handle(self, actor: LaneActor) -> ConsumerSupervisorRef[In]:
         return ConsumerSupervisorRef(actor)
+
+    def over(self) -> None:
+        """Nothing was kept."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from genstage import (
     Consumer,
+    ConsumerSupervisor,
     Finish,
     Flow,
     GenstageError,
@@ -18,6 +19,7 @@ from genstage import (
     ProducerConsumer,
     Runtime,
     SourceError,
+    Task,
 )
 
 DEADLINE_S = 20.0
@@ -123,6 +125,17 @@ def test_a_function_is_called_for_each():
     into = []
     assert result(numbers(3).for_each(into.append)) is None
     assert into == [0, 1, 2]
+
+
+def test_a_child_for_each_event_can_close_a_flow():
+    done = []
+    pipeline = numbers(30).map(double).to(ConsumerSupervisor(lambda n: Task(done.append, n)), max_demand=4)
+    assert result(pipeline) is None
+    assert sorted(done) == list(range(0, 60, 2))
+    assert (
+        str(pipeline.graph).splitlines()[-1].strip()
+        == "└─ ConsumerSupervisor (ConsumerSupervisor)  max_demand=4"
+    )
 
 
 def test_flows_are_merged():
@@ -343,7 +356,7 @@ TWICE = "occurs twice; give each stage its own name"
     ("build", "node", "problem"),
     [
         (lambda flow: flow.via(Doubler(2), name="double"), "double", INSTANCE.format("Doubler")),
-        (lambda flow: flow.to(Keep([])), "to", INSTANCE.format("Keep")),
+        (lambda flow: flow.to(Keep([])), "Keep", INSTANCE.format("Keep")),
         (lambda _: Flow.from_producer(Counter(), name="c"), "c", INSTANCE.format("Counter")),
         (
             lambda flow: flow.via(3),

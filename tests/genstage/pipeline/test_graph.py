@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from genstage import (
     BroadcastDispatcher,
     Consumer,
+    ConsumerSupervisor,
     DemandDispatcher,
     Edge,
     Graph,
@@ -151,6 +152,7 @@ def test_an_instance_is_refused_with_what_to_write_instead():
     [
         ((Producer, Producer), (Edge("b", "a"),), "b", PRODUCER),
         ((Consumer, stage), (Edge("b", "a"),), "a", CONSUMER),
+        ((ConsumerSupervisor(stage), stage), (Edge("b", "a"),), "a", CONSUMER),
         ((partial(Consumer), stage), (Edge("b", "a"),), "a", CONSUMER),
         (
             (ProducerConsumer, Consumer),

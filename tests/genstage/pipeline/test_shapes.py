@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from genstage import (
     BroadcastDispatcher,
+    ConsumerSupervisor,
     DemandDispatcher,
     Edge,
     Graph,
@@ -16,6 +17,7 @@ from genstage import (
     Pipeline,
     PipelineError,
     Runtime,
+    Task,
 )
 from genstage.iterable import IterableProducer
 from genstage.pipeline import Filter, ForEach, Map, ToList
@@ -154,6 +156,35 @@ def test_one_node_can_take_several_partitions_and_others_be_dropped():
     kept = [n for n in range(1000) if n % 10 != 9]
     assert outputs["middle"] == [n for n in kept if 100 <= n < 800]
     assert sorted(outputs["ends"]) == [n for n in kept if n < 100 or n >= 800]
+
+
+def test_events_can_have_children_in_a_branch():
+    done = []
+    outputs = run(
+        (
+            numbers("numbers", 100, BroadcastDispatcher),
+            Node("work", ConsumerSupervisor(lambda n: Task(done.append, n))),
+            sink("all"),
+        ),
+        Edge("work", "numbers", {"selector": lambda n: n % 2, **NARROW}),
+        Edge("all", "numbers"),
+    )
+
+    assert outputs == {"work": None, "all": list(range(100))}
+    assert sorted(done) == list(range(1, 100, 2))
+
+
+@pytest.mark.usefixtures("expected_errors")
+def test_children_that_fail_too_often_fail_the_run():
+    def fail(number):
+        raise ValueError(number)
+
+    workers = ConsumerSupervisor(lambda n: Task(fail, n), restart="transient", max_restarts=2)
+    graph = Graph((numbers("numbers", 10), Node("work", workers)), (Edge("work", "numbers"),))
+    with pytest.raises(PipelineError) as caught, Pipeline.of("work", graph).run() as run:
+        run.wait(DEADLINE_S)
+    assert caught.value.failures[0].stage == "work"
+    assert "ValueError" in str(caught.value)
 
 
 def test_a_partition_that_nobody_takes_fails_the_run_before_the_first_event():

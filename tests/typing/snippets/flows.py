@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from operator import add
 from typing import assert_type
 
-from genstage import Consumer, Flow, Pipeline, Producer, ProducerConsumer, Run, Subscription
+from genstage import (
+    Consumer,
+    ConsumerSupervisor,
+    Flow,
+    Pipeline,
+    Producer,
+    ProducerConsumer,
+    Run,
+    Subscription,
+    Task,
+)
 
 
 class Words(Producer[str]): ...
@@ -20,6 +30,10 @@ class Sum(Consumer[int]): ...
 
 def words() -> list[str]:
     return ["to", "be"]
+
+
+def shout(word: str) -> Task:
+    return Task(print, word.upper())
 
 
 async def fetched(word: str) -> str:
@@ -45,6 +59,7 @@ assert_type(numbers.reduce(add, 0, name="total"), Pipeline[int])
 assert_type(numbers.reduce(lambda text, n: text + str(n), ""), Pipeline[str])
 assert_type(numbers.for_each(print, blocking=True), Pipeline[None])
 assert_type(numbers.to(Sum), Pipeline[object])
+assert_type(numbers.to(ConsumerSupervisor(lambda n: Task(print, n + 1))), Pipeline[object])
 
 with numbers.map(lambda n: 2 * n).reduce(add, 0).run() as run:
     assert_type(run, Run[int])
@@ -65,6 +80,7 @@ numbers.via(Length)  # refused: arg-type
 numbers.via(Sum)  # refused: arg-type
 numbers.to(Length)  # refused: arg-type
 numbers.map(str).to(Sum)  # refused: arg-type
+numbers.to(ConsumerSupervisor(shout))  # refused: arg-type
 numbers.to(Sum())  # refused: arg-type
 Flow.from_iterable(words).map(fetched).map(str.upper)  # refused: arg-type
 Flow.from_producer(Words())  # refused: arg-type
