@@ -10,14 +10,16 @@ from genstage.client import Runtime
 from genstage.pipeline.async_run import AsyncRun
 from genstage.pipeline.job import GraphJob
 from genstage.pipeline.launch import RunLaunch, start_run
-from genstage.supervision import RestartPlan
+from genstage.supervision import ChildSpec, RestartPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from genstage._runtime.launch import ChildType, Launch
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.job import Job
     from genstage.pipeline.run import Run
+    from genstage.supervision.spec import Restart
 
 __all__ = ["Pipeline"]
 
@@ -27,10 +29,13 @@ R = TypeVar("R")
 class Pipeline(Generic[R]):
     """A closed pipeline: from its sources to its result.
 
+    It can be run, or be the child of a supervisor: ``supervisor.child(spec)`` is its :class:`Run` then.
+
     Args:
         name: For log records, errors and threads.
         open_job: Begins the work of one run; called in the thread that calls :meth:`run`, so that it can
-            refuse bad input at once.
+            refuse bad input at once. Under a supervisor it has a thread of its own, and a refusal is a
+            failed run.
         max_restarts: How often the stages begin anew in one run, 0 or more; see
             :class:`genstage.supervision.RestartPlan` for when.
         shutdown_s: Seconds the stages get to stop when a run is cancelled or fails; then they are killed.
@@ -132,13 +137,59 @@ class Pipeline(Generic[R]):
             raise
         home = private or runtime
         assert home is not None  # noqa: S101 - one of the two
-        launch = self._launch(self.name, job)
+        launch = self._launch(job)
         try:
             return start_run(launch, home._engine, private)  # noqa: SLF001 - the runtime's own part
         except BaseException:  # the job has been abandoned
             if private is not None:
                 private.close()
             raise
+
+    def child_spec(
+        self,
+        id: str | None = None,  # noqa: A002 - the name that OTP gives it
+        *,
+        restart: Restart = "transient",
+        shutdown_s: float | None = None,
+        significant: bool = False,
+        name: str | None = None,
+    ) -> ChildSpec[Run[R]]:
+        """The pipeline as a child to be of a supervisor. It has started when its run has begun.
+
+        Args:
+            id: Its name among the children of its supervisor; by default the pipeline's.
+            restart: Whether it is run again when a run has ended: ``"transient"``, the default, when it has
+                failed; ``"permanent"``, also when it was completed or stopped; ``"temporary"``, never. Its
+                own ``max_restarts`` come first: they begin the stages of one run anew.
+            shutdown_s: Seconds that a run gets when the supervisor stops it; by default all that it takes.
+            significant: As in :class:`genstage.supervision.ChildSpec`, and so is the next one.
+            name: The name under which the runtime lists it.
+
+        Raises:
+            OptionError: An option is wrong.
+
+        Example:
+            >>> from genstage import Flow
+            >>> Flow.from_iterable([1, 2, 3]).reduce(max, 0).child_spec("loading", shutdown_s=30).type
+            'supervisor'
+        """
+        return ChildSpec(
+            self.name if id is None else id,
+            self,
+            restart=restart,
+            shutdown_s=shutdown_s,
+            significant=significant,
+            name=name,
+        )
+
+    @property
+    def child_type(self) -> ChildType:
+        """As :class:`genstage._runtime.launch.Recipe`: it has children of its own."""
+        return "supervisor"
+
+    def launch(self, name: str) -> Launch[Run[R]]:  # noqa: ARG002 - its runs have the pipeline's name
+        """As :class:`genstage._runtime.launch.Recipe`."""
+        return self._launch()
 
     def run_async(self, *, runtime: Runtime | None = None) -> AsyncRun[R]:
         """A run for asyncio, which begins when its ``async with`` block is entered.
@@ -157,8 +208,8 @@ class Pipeline(Generic[R]):
         """
         return AsyncRun(self.name, partial(self.run, runtime=runtime))
 
-    def _launch(self, name: str, job: Job[R] | None = None) -> RunLaunch[R]:
-        return RunLaunch(name, self._open_job, plan=self._plan, shutdown_s=self._shutdown_s, job=job)
+    def _launch(self, job: Job[R] | None = None) -> RunLaunch[R]:
+        return RunLaunch(self.name, self._open_job, plan=self._plan, shutdown_s=self._shutdown_s, job=job)
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r}>"
