@@ -365,7 +365,7 @@ class Flow(Generic[T_co]):
         def __getattr__(self, name: str) -> NoReturn:
             if name in {"run", "child_spec"}:
                 raise AttributeError(
-                    f"{self!r} has no sink, so it cannot {name}: close it by reduce, to_list, for_each or to"
+                    f"{self!r} has no {name!r} without a sink: close it by reduce, to_list, for_each or to"
                 )
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

@@ -312,6 +312,18 @@ def test_two_runs_at_once_do_not_share_an_iterator():
         assert run.wait(DEADLINE_S) == ["a", "b", "c"]
 
 
+@pytest.mark.usefixtures("expected_errors")
+def test_a_flow_can_be_supervised_and_an_iterator_once():
+    pipeline = Flow.from_iterable(iter("abc"), name="letters").to_list()
+    with Runtime() as runtime:
+        assert runtime.supervise(pipeline, name="first").wait(DEADLINE_S) == ["a", "b", "c"]
+        with pytest.raises(PipelineError) as caught:
+            runtime.supervise(pipeline, name="second").wait(DEADLINE_S)
+    assert str(caught.value.__cause__).startswith(
+        "source letters: cannot be replayed: an iterator can be read"
+    )
+
+
 def test_a_pipeline_shows_its_graph():
     pipeline = numbers(name="numbers").map(double, max_demand=10).filter(bool).reduce(add, 0, name="total")
     assert str(pipeline.graph).splitlines() == [
@@ -439,10 +451,12 @@ def test_what_is_wrong_is_refused_when_it_is_written(build, node, problem):
 def test_a_flow_without_a_sink_cannot_run():
     with pytest.raises(
         AttributeError,
-        match=r"^<Flow 'iterable' of 1> has no sink, so it cannot run: "
+        match=r"^<Flow 'iterable' of 1> has no 'run' without a sink: "
         r"close it by reduce, to_list, for_each or to$",
     ):
         numbers().run()
+    with pytest.raises(AttributeError, match=r"^<Flow 'iterable' of 1> has no 'child_spec' without a sink: "):
+        numbers().child_spec("numbers")
     with pytest.raises(AttributeError, match=r"^'Flow' object has no attribute 'collect'$"):
         numbers().collect()
 

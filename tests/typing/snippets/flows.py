@@ -5,6 +5,7 @@ from operator import add
 from typing import assert_type
 
 from genstage import (
+    ChildSpec,
     Consumer,
     ConsumerSupervisor,
     Flow,
@@ -12,6 +13,7 @@ from genstage import (
     Producer,
     ProducerConsumer,
     Run,
+    Runtime,
     Subscription,
     Task,
 )
@@ -67,10 +69,16 @@ with numbers.map(lambda n: 2 * n).reduce(add, 0).run() as run:
     assert_type(total, int)
     text: str = run.wait()  # refused: assignment
 
+spec = numbers.reduce(max, 0).child_spec("loading", restart="transient", shutdown_s=30)
+assert_type(spec, ChildSpec[Run[int]])
+with Runtime() as runtime:
+    assert_type(runtime.supervise(numbers.to_list()), Run[list[int]])
+
 integers_are_numbers: Flow[float] = numbers
 texts_are_not: Flow[int] = Flow.from_iterable(words)  # refused: arg-type
 
 numbers.run()  # refused: attr-defined
+numbers.child_spec("numbers")  # refused: attr-defined
 numbers.map(len)  # refused: arg-type
 numbers.map(str.upper)  # refused: arg-type
 numbers.map(str).map(abs)  # refused: arg-type
