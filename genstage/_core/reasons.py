@@ -21,8 +21,13 @@ __all__ = [
     "Shutdown",
     "UnknownSubscription",
     "exception_of",
+    "one_line",
     "shown",
 ]
+
+
+_LINE = 200
+"""Characters of a foreign object's text that fit beside others."""
 
 
 def shown(value: object, how: Callable[[object], str] = str) -> str:
@@ -31,6 +36,12 @@ def shown(value: object, how: Callable[[object], str] = str) -> str:
         return how(value)
     except Exception:  # noqa: BLE001 - anything can be wrong in there
         return f"<{type(value).__name__} that cannot be shown>"
+
+
+def one_line(value: object, how: Callable[[object], str] = str) -> str:
+    """The same in one line of some length, where a person looks at several things at once."""
+    text = " ".join(shown(value, how).split())
+    return text if len(text) <= _LINE else f"{text[:_LINE]}…"
 
 
 class Reason:
@@ -137,7 +148,7 @@ class Named(Reason):
     name: str
 
     def __str__(self) -> str:
-        return self.name
+        return shown(self.name)
 
 
 @dataclass(frozen=True, slots=True)

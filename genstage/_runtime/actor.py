@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pykka
 
 from genstage._core.messages import Down
-from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
+from genstage._core.reasons import BadReturn, Crash, NoProc, Reason, one_line
 from genstage._core.results import Exit
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer, Foreign, ForeignFuture
@@ -364,7 +364,7 @@ class LaneActor(pykka.Actor):
     @property
     def state(self) -> str:
         """Whether it runs or why it ended, in one line."""
-        return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
+        return "running" if self.reason is None else f"ended ({one_line(self.reason)})"
 
 
 class _Ended:

@@ -88,6 +88,10 @@ class AsyncRun(Generic[R]):
         """
         await asyncio.to_thread(self._run.stop, reason, timeout_s=timeout_s)
 
+    def explain(self) -> str:
+        """Why the run does not move, as :meth:`genstage.pipeline.Run.explain`."""
+        return self._run.explain()
+
     def statistics(self) -> PipelineStatistics:
         """Figures of this moment, or of the end; never blocks."""
         return self._run.statistics()

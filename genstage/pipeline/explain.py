@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from genstage._core.reasons import shown
+from genstage._core.reasons import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from genstage.pipeline.sight import Passage, Sight, View
 
 __all__ = ["explain", "in_callback"]
-
-_LONGEST = 60
-"""Characters that are shown of a name that is no text."""
 
 
 class _Standing(NamedTuple):
@@ -93,7 +90,7 @@ def _own_reason(stage: Sight, now_s: float) -> str | None:
     states = {
         "ended": "has ended",
         "starting": "is starting",
-        "paused": "is paused: it takes no demand until it forwards it again",
+        "paused": "is paused: demand accumulates",
     }
     return states.get(stage.state)
 
@@ -105,7 +102,7 @@ def _with_output(name: str, stage: Sight, view: View) -> _Standing:
         return _Standing(f"holds {held}, but has no consumer")
     orphans = [entry for entry in stage.kept if not entry.taken]
     if orphans and sum(entry.events for entry in orphans) == stage.buffered and not stage.waiting:
-        names = ", ".join(_cut(entry.partition) for entry in orphans)
+        names = ", ".join(_quoted(entry.partition) for entry in orphans)
         noun = "partition" if len(orphans) == 1 else "partitions"
         return _Standing(f"holds {held} for {noun} {names}, where nobody has subscribed")
     return _for_demand(name, view, f" with {held} at hand")
@@ -161,12 +158,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _quoted(name: object) -> str:
-    return " ".join(shown(name, repr).split())
-
-
-def _cut(name: object) -> str:
-    text = _quoted(name)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return one_line(name, repr)
 
 
 def _counted(number: int, noun: str) -> str:

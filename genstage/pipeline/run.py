@@ -187,7 +187,10 @@ class Run(Generic[R]):
         try:
             self._wait(present.ended, timeout_s, "drain")
         except CallTimeoutError as error:
-            error.add_note(self.explain())
+            told = self.explain()
+            error.add_note(told)
+            log = get_logger("genstage.pipeline", **present.actor.driver.log_fields)
+            log.warning("drain timed out", explanation=told)
             raise
         self._told = self._told or self.statistics().state != "failed"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from genstage._core.reasons import Crash, shown
+from genstage._core.reasons import Crash, one_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class LastError:
         return cls(type(error).__name__, shown(error), "".join(told.format()))
 
     def __repr__(self) -> str:
-        return f"<LastError {self.kind}: {_one_line(self.message)}>"
+        return f"<LastError {self.kind}: {one_line(self.message)}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,3 @@ class PipelineStatistics:
 
 def _restored(figures: dict[str, Any]) -> PipelineStatistics:
     return PipelineStatistics(**(figures | {"stages": MappingProxyType(figures["stages"])}))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from genstage._core.messages import Down
-from genstage._core.reasons import BadReturn, Crash, NoProc, Reason
+from genstage._core.reasons import BadReturn, Crash, NoProc, Reason, one_line
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer
 from genstage._runtime.driver import Driver
@@ -113,7 +113,7 @@ class SimulatedActor:
     @property
     def state(self) -> str:
         """Whether it runs or why it ended, in one line."""
-        return "running" if self.reason is None else " ".join(f"ended ({self.reason})".split())
+        return "running" if self.reason is None else f"ended ({one_line(self.reason)})"
 
     @property
     def starting(self) -> bool:

@@ -250,7 +250,7 @@ def test_a_drain_before_the_stages_start_ends_them_at_once(line, gate):
     assert line.left + line.right == []
 
 
-def test_a_drain_that_takes_too_long_tells_who_holds_it_up_and_goes_on(line, gate):
+def test_a_drain_that_takes_too_long_tells_who_holds_it_up_and_goes_on(line, gate, caplog):
     reached = hold(line, gate, "left", "init")
     with pipeline(line).run() as run:
         assert reached.wait(DEADLINE_S)
@@ -259,6 +259,8 @@ def test_a_drain_that_takes_too_long_tells_who_holds_it_up_and_goes_on(line, gat
         (note,) = caught.value.__notes__
         assert note.startswith("run 'line' is starting")
         assert "'left'" in note
+        (record,) = (record for record in caplog.records if record.event == "drain timed out")
+        assert (record.levelname, record.pipeline, record.explanation) == ("WARNING", "line", note)
         gate.set()
         run.drain(timeout_s=DEADLINE_S)
         run.wait(DEADLINE_S)

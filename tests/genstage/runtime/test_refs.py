@@ -12,6 +12,7 @@ from genstage import (
     ConsumerRef,
     DeadStageError,
     Killed,
+    Named,
     Normal,
     OptionError,
     Producer,
@@ -145,6 +146,26 @@ def test_a_reference_is_shown_with_figures_in_one_line_also_when_the_stage_has_e
     assert repr(source) == (
         "<ProducerRef 'source' ended (shutdown: two lines) out=9 demand=1 buffered=0 lane=shared>"
     )
+
+
+class HostileError(Exception):
+    def __str__(self):
+        raise RuntimeError("not even that")
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (Shutdown(HostileError()), "shutdown: <HostileError that cannot be shown>"),
+        (Named(HostileError()), "<HostileError that cannot be shown>"),
+        (Shutdown("x" * 1_000), f"shutdown: {'x' * 190}…"),
+    ],
+)
+def test_the_repr_of_a_stage_that_has_ended_contains_the_text_of_others(start, reason, shown):
+    ref, _ = start(name="gone")
+    ref._actor.engine.kill(ref._actor, reason)
+
+    assert repr(ref) == f"<ProducerRef 'gone' ended ({shown}) out=0 demand=0 buffered=0 lane=shared>"
 
 
 def test_a_dispatcher_that_cannot_tell_its_room_does_not_spoil_the_repr(runtime):
