@@ -7,7 +7,7 @@ the request is still in the queue, while it is handled, and after a callback has
 from __future__ import annotations
 
 import queue
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pykka
 
 from genstage._core.reasons import Crash
+from genstage._runtime.debugger import patiently
 from genstage._runtime.lane import current_resident, give_way
 from genstage.errors import CallTimeoutError, DeadStageError
 
@@ -73,10 +74,14 @@ class Answer:
         try:
             return self._future.result(timeout_s)
         except FutureTimeoutError as error:
-            if self._future.done():  # a time-out was the answer, or it came at the last moment
+            # A time-out was the answer, or it came at the last moment, or somebody looks at it in a debugger.
+            if self._future.done() or patiently(self._is_there, 0):
                 return self._future.result()
             assert timeout_s is not None  # noqa: S101 - without a deadline there is none to miss
             raise CallTimeoutError(name, timeout_s, to=to) from error
+
+    def _is_there(self, timeout_s: float | None) -> bool:
+        return bool(wait([self._future], timeout_s).done)
 
 
 @dataclass(slots=True, eq=False)

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.actor import LaneActor
+from genstage._runtime.debugger import patiently
 from genstage._runtime.lane import ThreadLane, current_resident, give_way
 from genstage._runtime.lifetime import let_go, look_after
 from genstage._runtime.measured import measured
@@ -257,7 +258,7 @@ class Engine:
     def _stop(self, actors: list[LaneActor], deadline: float) -> None:
         self._tell_to_stop(actors)
         for actor in reversed(actors):
-            actor.wait_end(max(deadline - time.monotonic(), 0))
+            patiently(actor.wait_end, max(deadline - time.monotonic(), 0))
 
     @staticmethod
     def _tell_to_stop(actors: list[LaneActor]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from genstage._core.messages import Down, Stop
 from genstage._core.reasons import Crash, Killed, Shutdown
+from genstage._runtime.debugger import debugged
 from genstage.errors import GenstageError
 
 if TYPE_CHECKING:
@@ -221,7 +222,9 @@ class Children:
             return ChildEnded(message.child, message.reason, started=False)
         if isinstance(message, _Overdue) and message.children is self:
             overdue = self._watches.get(message.watch)
-            if overdue is not None:
+            if overdue is not None and debugged():
+                overdue.timer = self._port.schedule(overdue.shutdown_s, message)
+            elif overdue is not None:
                 self.kill(overdue)
         return None
 
