@@ -20,7 +20,7 @@ _MODULES = ("bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy")
 
 
 def debugged() -> bool:
-    """Whether a debugger traces this program, or has stopped one of its threads. To be asked when it is late."""
+    """Whether a debugger traces this program, or has stopped one of its threads. For when it is late."""
     monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
     if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
         return True
