@@ -9,6 +9,7 @@ its links; whoever links it in between finds the reason. So each end hears of th
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Exited", "Monitor", "Watcher", "end_links", "link", "unlink"]
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # the child of a fork links stages of its own: it has to get it free
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ PUBLIC = [
     "genstage.dispatchers",
     "genstage.otel",
     "genstage.pipeline",
+    "genstage.signals",
     "genstage.sources",
     "genstage.streaming",
     "genstage.telemetry",
