@@ -1,6 +1,7 @@
 """No module keeps state that one runtime, run or report could leave for the next."""
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -18,19 +19,16 @@ import pytest
 import structlog
 
 from genstage import Flow, Runtime, sources
-from genstage.streaming import Position
 from genstage.testing.network import Delivery
-from renderers import Report, render
+from renderers import render
 from renderers.demo import KEY, QUERY, REPORT, create_sample
-from renderers.model.report import Column
-from renderers.registry import FORMATS, Renderer
+from renderers.registry import FORMATS
 
 ROOT = Path(__file__).parents[2]
 
 JUSTIFIED = {
     "genstage._runtime.driver._numbers": "subscriptions and watches: unique in the process, never reset",
     "genstage._runtime.lane.here": "of each thread its own: whose turn it is in",
-    "genstage._runtime.launch.STARTING": "a mark without state",
     "genstage._runtime.lifetime._engines": "runtimes that are open, to end them with the interpreter",
     "genstage._runtime.shared_lane._END": "a mark; what is put to it is never looked at",
     "genstage._runtime.stream._numbers": "names of streams: unique in the process",
@@ -38,7 +36,6 @@ JUSTIFIED = {
     "genstage.client._numbers": "names of stages without one: unique in the process",
     "genstage.logger._chunk": "of each context its own",
     "genstage.logger._origin": "of each context its own",
-    "genstage.stage.Stage.stage": "says that a stage does not run; without state",
     "renderers.cli.app.app": "the commands, complete when the module is loaded",
     "renderers.html.page._environment": "a cache of the one environment",
     "renderers.html.page.template": "a cache of the one template",
@@ -70,9 +67,6 @@ DESCRIBED = (
     structlog.stdlib.BoundLogger,
 )
 TYPING = (typing.TypeVar, types.GenericAlias, types.UnionType)
-FROZEN = (Column, Position, Renderer, Report)
-"""Data classes that cannot change."""
-
 CONTAINERS = (dict, list, set, deque, types.MappingProxyType)
 """Tables: they could change, but do not, see the last test."""
 
@@ -120,9 +114,14 @@ def steady(value):
     """Whether a value cannot change."""
     if isinstance(value, tuple):
         return all(map(steady, value))
-    if type(value) is object or type(value).__module__ == "typing":
+    if dataclasses.is_dataclass(value) and type(value).__dataclass_params__.frozen:
+        return all(steady(getattr(value, field.name)) for field in dataclasses.fields(value))
+    if type(value).__module__ == "typing":
         return True
-    kinds = (*PLAIN, *DESCRIBED, *TYPING, *FROZEN)
+    own = type(value).__module__ in MODULES and not isinstance(value, threading.local)
+    if type(value) is object or (own and not getattr(value, "__dict__", True)):
+        return True  # a mark
+    kinds = (*PLAIN, *DESCRIBED, *TYPING)
     return isinstance(value, kinds) and not hasattr(value, "cache_info")
 
 
