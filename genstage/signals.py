@@ -26,7 +26,7 @@ class Termination:
         signals: Other signals to wait for.
 
     Attributes:
-        received: The signal that has come; ``None`` before.
+        received: The signal that has come; ``None`` if none has.
 
     Example:
         >>> import signal
@@ -43,14 +43,18 @@ class Termination:
         # A queue, because it may be put into by a handler that has interrupted somebody who waits for it.
         self._news: SimpleQueue[None] = SimpleQueue()
 
+    def wake(self) -> None:
+        """Let whoever waits go on: there is another reason to end. In any thread."""
+        self._news.put(None)
+
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until a signal has come, in any thread.
+        """Wait until a signal has come or :meth:`wake` was called, in any thread.
 
         Args:
             timeout_s: Seconds to wait; ``None``, the default, for ever.
 
         Returns:
-            Whether one has.
+            Whether it has.
 
         Raises:
             OptionError: ``timeout_s`` is negative or no number.

@@ -99,3 +99,12 @@ def test_another_thread_cannot_enter_it():
     thread.start()
     thread.join(DEADLINE_S)
     assert errors == ["signal only works in main thread of the main interpreter"]
+
+
+def test_there_can_be_another_reason_to_go_on(before):
+    with Termination() as termination:
+        threading.Thread(target=termination.wake).start()
+        assert termination.wait(DEADLINE_S)
+        assert termination.received is None
+        signal.raise_signal(signal.SIGTERM)
+        assert (termination.received, before) == (signal.SIGTERM, [])
