@@ -16,11 +16,13 @@ from genstage.client import (
 )
 from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher, PartitionDispatcher
 from genstage.errors import (
+    AtHand,
     CallTimeoutError,
     DeadStageError,
     ForkedRuntimeError,
     GenstageError,
     GraphError,
+    LostError,
     NotAConsumerError,
     OptionError,
     OutputError,
@@ -60,6 +62,7 @@ __all__ = [
     "AsyncEventStream",
     "AsyncFlowStream",
     "AsyncRun",
+    "AtHand",
     "BroadcastDispatcher",
     "CallTimeoutError",
     "Cancellation",
@@ -88,6 +91,7 @@ __all__ = [
     "GraphError",
     "Killed",
     "LastError",
+    "LostError",
     "Named",
     "NoProc",
     "Node",

@@ -13,22 +13,30 @@
     ├── ForkedRuntimeError                          a runtime was used in the child of a fork
     ├── SourceError                                 a data source cannot be read
     ├── OutputError                                 an output cannot be written
-    └── PipelineError                               a run ended without its result
+    ├── PipelineError                               a run ended without its result
+    └── LostError                                   in the place of an exception that cannot be pickled
 
 Every error keeps its facts in fields, so that a program never has to read the text.
 """
 
 from __future__ import annotations
 
+import pickle
+import traceback
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
+    "AtHand",
     "CallTimeoutError",
     "DeadStageError",
     "ForkedRuntimeError",
     "GenstageError",
     "GraphError",
+    "LostError",
     "NotAConsumerError",
     "OptionError",
     "OutputError",
@@ -37,6 +45,7 @@ __all__ = [
     "StageFailure",
     "StartError",
     "SubscriptionError",
+    "portable",
 ]
 
 
@@ -196,9 +205,70 @@ class OutputError(GenstageError):
         self.problem = problem
 
 
+class LostError(GenstageError):
+    """Stands in for an exception that cannot be pickled, where a failure has been.
+
+    Args:
+        kind: Name of the exception's class.
+        message: What it said.
+        text: Its traceback, as Python prints it.
+    """
+
+    def __init__(self, kind: str, message: str, text: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+        self.text = text
+
+
+def portable(value: Any) -> Any:
+    """What can be pickled instead of a foreign object: the object itself, if it comes back from it."""
+    try:
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - anything can be wrong in there
+        if isinstance(value, BaseException):
+            text = "".join(traceback.format_exception(value))
+            return LostError(type(value).__name__, _shown(value, str), text)
+        return _shown(value, repr)
+    return value
+
+
+def _shown(value: Any, how: Callable[[Any], str]) -> str:
+    try:
+        return how(value)
+    except Exception:  # noqa: BLE001 - as above
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """What a stage was doing when it failed.
+
+    Attributes:
+        callback: Which callback it was in.
+        shown: What the callback was called with, as text of bounded length; empty for nothing.
+        events: How many events that were; ``None`` if it was something else.
+
+    Example:
+        >>> print(AtHand("handle_events", "[1, 2]", 2))
+        handle_events, 2 events: [1, 2]
+    """
+
+    callback: str
+    shown: str = ""
+    events: int | None = None
+
+    def __str__(self) -> str:
+        if not self.shown:
+            return self.callback
+        if self.events is None:
+            return f"{self.callback}: {self.shown}"
+        return f"{self.callback}, {self.events} event{'s' * (self.events != 1)}: {self.shown}"
+
+
 @dataclass(frozen=True, slots=True)
 class StageFailure:
-    """What a failed stage left behind.
+    """What a failed stage left behind. It can be pickled: what it holds that cannot is replaced.
 
     Attributes:
         stage: The stage's name.
@@ -210,9 +280,20 @@ class StageFailure:
     reason: object
     exception: BaseException | None = None
 
+    @property
+    def at_hand(self) -> AtHand | None:
+        """Which callback has failed, and with what; ``None`` if that is not known."""
+        return getattr(self.reason, "at_hand", None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StageFailure, (self.stage, portable(self.reason), portable(self.exception))
+
 
 class PipelineError(GenstageError):
-    """A run ended without its result; ``__cause__`` is the first stage's own exception.
+    """A run ended without its result.
+
+    ``__cause__`` is the failed stage's own exception; of several stages that failed together, an
+    ``ExceptionGroup`` of theirs.
 
     Args:
         name: The pipeline's name.
@@ -225,3 +306,14 @@ class PipelineError(GenstageError):
         super().__init__(f"pipeline {name!r}: {detail}")
         self.name = name
         self.failures = failures
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_caused, (*super().__reduce__()[1], portable(self.__cause__))
+
+
+def _rebuild_caused(
+    kind: type[GenstageError], args: tuple[Any, ...], fields: dict[str, Any], cause: BaseException | None
+) -> GenstageError:
+    error = _rebuild(kind, args, fields)
+    error.__cause__ = cause
+    return error

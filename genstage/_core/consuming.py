@@ -180,9 +180,13 @@ class Consuming:
     def _take(self, events: Sequence[Any], subscription: Subscription) -> None:
         """Let the stage handle a batch."""
         core = self._core
-        result = core.stage.handle_events(events, subscription)
-        if result is not None:
-            core.emit("handle_events", result)
+        try:
+            result = core.stage.handle_events(events, subscription)
+            if result is not None:
+                core.emit("handle_events", result)
+        except BaseException:
+            core.hand = "handle_events", events
+            raise
 
     def end(self, tag: Tag, kind: str) -> Upstream | None:
         """A subscription ends; ``None`` if it is unknown or has ended before.

@@ -82,10 +82,18 @@ class Pending:
             entry = entries.popleft()
             if not isinstance(entry, Events):
                 self._look_at(entry)
-            elif entry.tag in self._consuming.upstreams:
-                self._consuming.take(entry)
             else:
-                self._consuming.take_late(entry)
+                self._take(entry)
+
+    def _take(self, message: Events) -> None:
+        try:
+            if message.tag in self._consuming.upstreams:
+                self._consuming.take(message)
+            else:
+                self._consuming.take_late(message)
+        except BaseException:
+            self._core.hand = self._core.hand or ("handle_events", message.events)
+            raise
 
     def settle(self) -> None:
         """The stage's own data has ended (rule 4)."""

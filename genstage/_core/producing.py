@@ -171,7 +171,11 @@ class Producing:
         if self._buffered or self._log is not None:
             self._new_demand(demand)
         elif demand and self.pulls:  # usual: it saves two calls
-            self.emit("handle_demand", self._core.stage.handle_demand(demand))
+            try:
+                self.emit("handle_demand", self._core.stage.handle_demand(demand))
+            except BaseException:
+                self._core.hand = "handle_demand", demand
+                raise
 
     def replenish(self, message: AskLater) -> None:
         """The dispatcher asks by itself."""
@@ -326,7 +330,11 @@ class Producing:
     def _demand(self, demand: int) -> None:
         """There is demand that the buffer could not serve."""
         if demand and self.pulls:
-            self.emit("handle_demand", self._core.stage.handle_demand(demand))
+            try:
+                self.emit("handle_demand", self._core.stage.handle_demand(demand))
+            except BaseException:
+                self._core.hand = "handle_demand", demand
+                raise
 
     def _to_log(self, demand: int) -> int:
         while (taken := self.buffer.take(demand)) is not None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from genstage.errors import portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from genstage.errors import AtHand
 
 __all__ = [
     "AlreadySubscribed",
@@ -73,6 +77,9 @@ class Shutdown(Reason):
 
     tolerated = True
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shutdown, (portable(self.detail),)
+
     def __str__(self) -> str:
         return "shutdown" if self.detail is None else f"shutdown: {shown(self.detail)}"
 
@@ -84,10 +91,15 @@ class Crash(Reason):
     Args:
         exception: What it raised, with its traceback.
         stage: Name of the stage whose callback it was: stages that end with it have the same reason.
+        at_hand: Which callback it was, and with what.
     """
 
     exception: BaseException
     stage: str | None = field(default=None, compare=False, repr=False)
+    at_hand: AtHand | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Crash, (portable(self.exception), self.stage, self.at_hand)
 
     def __str__(self) -> str:
         text = shown(self.exception)
@@ -126,11 +138,16 @@ class BadReturn(Reason):
         callback: Its name.
         value: What it returned.
         stage: Name of the stage, as in :class:`Crash`.
+        at_hand: Likewise.
     """
 
     callback: str
     value: object
     stage: str | None = field(default=None, compare=False, repr=False)
+    at_hand: AtHand | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BadReturn, (self.callback, portable(self.value), self.stage, self.at_hand)
 
     def __str__(self) -> str:
         right = _RIGHT.get(self.callback, "a list or other sequence of events, or None")

@@ -12,12 +12,12 @@ Rules that make it sound:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from genstage._core import messages as m
 from genstage._core.consuming import Consuming, SubscriberExit
 from genstage._core.dispatchers.demand import DemandDispatcher
+from genstage._core.incident import blamed, hand_of
 from genstage._core.messages import Ask, Events
 from genstage._core.options import stage_options
 from genstage._core.pending import Pending, PendingEnd, PendingInfo
@@ -25,7 +25,7 @@ from genstage._core.producing import Producing
 from genstage._core.reasons import BadReturn, Crash, Normal, Reason
 from genstage._core.results import Exit, Reply, Stop, Unanswered, checked_events
 from genstage._core.subscription import Cancellation
-from genstage.errors import NotAConsumerError, OptionError
+from genstage.errors import AtHand, NotAConsumerError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,6 +50,7 @@ class StageCore:
     Attributes:
         finishing: Whether its own data has ended.
         drained: Whether that is because it was drained.
+        hand: The callback that has just failed, with its argument.
     """
 
     __slots__ = (
@@ -57,6 +58,7 @@ class StageCore:
         "consuming",
         "drained",
         "finishing",
+        "hand",
         "kind",
         "name",
         "pending",
@@ -77,6 +79,7 @@ class StageCore:
         self.pending: Pending | None = None
         self.finishing = False
         self.drained = False
+        self.hand: tuple[str, Any] | None = None
         self._drained_sent = False
 
     def start(self) -> Reason | None:
@@ -92,10 +95,8 @@ class StageCore:
             if options is not None and not hasattr(options, "items"):
                 return BadReturn("init", options)
             self._configure(options)
-        except Exit as exit_:
-            return _checked(exit_.reason)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not take the thread down
-            return Crash(error)
+            return _checked(error.reason) if isinstance(error, Exit) else Crash(error, at_hand=AtHand("init"))
         return None
 
     def handle(self, message: Any) -> None:
@@ -120,10 +121,9 @@ class StageCore:
                 self._HANDLERS[kind](self, message)
             if self.finishing:
                 self._finish_when_drained()
-        except Exit as exit_:
-            self._end(_checked(exit_.reason))
         except BaseException as error:  # noqa: BLE001 - SystemExit in a callback is the stage's end, not ours
-            self._end(Crash(error))
+            self.hand = self.hand or hand_of(message)
+            self._end(_checked(error.reason) if isinstance(error, Exit) else Crash(error))
 
     # -- called by the two sides ----------------------------------------------------------------------
 
@@ -361,14 +361,14 @@ class StageCore:
             self.port.send(self.port.me, m.Drained())
 
     def _end(self, reason: Reason) -> None:
-        if isinstance(reason, Crash | BadReturn) and reason.stage is None:
-            reason = replace(reason, stage=self.name)
-            if isinstance(reason, BadReturn):  # an exception is logged with its traceback, by the runtime
-                self.port.report("bad_return", problem=str(reason))
+        hand, self.hand = self.hand, None
+        if isinstance(reason, BadReturn) and reason.stage is None:  # the runtime logs an exception
+            self.port.report("bad_return", problem=str(reason))
+        reason = blamed(reason, self.name, hand)
         try:
             self.stage.terminate(reason)
         except BaseException as error:  # noqa: BLE001 - a failing terminate is the reason that counts
-            reason = Crash(error, self.name)
+            reason = Crash(error, self.name, AtHand("terminate"))
         self.port.stop(reason)
 
     _HANDLERS: ClassVar[dict[type, Callable[[StageCore, Any], None]]] = {

@@ -274,7 +274,7 @@ class LaneActor(pykka.Actor):
         if isinstance(self.behaviour, StageCore):  # what is left of it are figures
             self.behaviour.stage = _Ended(reason)
         if isinstance(reason, Crash):
-            self._log_crash(reason.exception)
+            self._log_crash(reason)
         self.driver.close()
         for number, watcher in watchers.items():
             watcher.notify(number, reason)
@@ -319,7 +319,8 @@ class LaneActor(pykka.Actor):
         if on_started is not None:
             on_started(reason)
 
-    def _log_crash(self, error: BaseException) -> None:
+    def _log_crash(self, reason: Crash) -> None:
+        error = reason.exception
         if self._on_started is not None and isinstance(error, OptionError):
             return  # a refused start is told to whoever starts
         if self.driver.control and isinstance(error, PipelineError):
@@ -328,7 +329,7 @@ class LaneActor(pykka.Actor):
         try:
             if any(note.startswith(mark) for note in getattr(error, "__notes__", ())):
                 return  # it came from another stage, which has told the log
-            error.add_note(f"{mark}{self.name!r}")
+            error.add_note(f"{mark}{self.name!r}{'' if reason.at_hand is None else f', {reason.at_hand}'}")
         except Exception:  # noqa: BLE001, S110 - one that takes no notes, such as a frozen dataclass
             pass
         try:

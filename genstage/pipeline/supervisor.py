@@ -287,7 +287,8 @@ class RunSupervisor(Generic[R]):
             self._outcome = Outcome("cancelled")
         else:
             earlier = self._history[:-1] if self._failures else self._history
-            self._outcome = Outcome("failed", None, (*self._failures, *reversed(earlier)))
+            failures = (*self._failures, *reversed(earlier))
+            self._outcome = Outcome("failed", None, failures, len(self._failures) or 1)
         failures = self._outcome.failures
         self._failures = []
         self._step = "abandoning"
@@ -317,7 +318,8 @@ class RunSupervisor(Generic[R]):
     def _end(self) -> None:
         outcome = self._outcome
         if self._failures:  # of the cleaning up
-            outcome = Outcome("failed", None, (*outcome.failures, *self._failures))
+            failures = (*outcome.failures, *self._failures)
+            outcome = Outcome("failed", None, failures, outcome.together)
         self._step = outcome.state
         self._work.end(outcome)
         self._port.stop(self._exit_reason(outcome))

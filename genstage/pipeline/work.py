@@ -30,18 +30,24 @@ class Outcome(Generic[R]):
         value: The result of a completed run.
         failures: All failures of the last attempt, the first one first; then the first failure of each
             earlier attempt, latest first. Empty for a cancelled run.
+        together: How many of these, the first ones, are of stages of the last attempt.
     """
 
     state: Literal["completed", "failed", "cancelled"]
     value: R | None = None
     failures: tuple[StageFailure, ...] = ()
+    together: int = 1
 
     def error(self, name: str) -> PipelineError | None:
         """What a run of the pipeline of this name raises then; ``None`` if it is completed."""
         if self.state == "completed":
             return None
         error = PipelineError(name, self.failures)
-        error.__cause__ = self.failures[0].exception if self.failures else None
+        failed = [one.exception for one in self.failures[: self.together] if one.exception is not None]
+        if len(failed) > 1:
+            error.__cause__ = BaseExceptionGroup(f"{len(failed)} stages failed", failed)
+        else:
+            error.__cause__ = failed[0] if failed else None
         return error
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Chunk"]
+__all__ = ["Chunk", "at_chunk"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -48,3 +49,15 @@ class Chunk(Generic[T_co]):
     def __repr__(self) -> str:
         end = ", end" if self.end else ""
         return f"Chunk(index={self.index}, records=<{len(self.records)}>, total={self.last}{end})"
+
+
+@contextmanager
+def at_chunk(chunk: Chunk[Any]) -> Iterator[None]:
+    """What is raised in the block gets a note that names the chunk."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(Exception):  # one that takes no notes, such as a frozen dataclass
+            records = f"records {chunk.first + 1} to {chunk.last}" if chunk.records else "no records"
+            error.add_note(f"at chunk {chunk.index}: {records}")
+        raise

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage.errors import GenstageError
 from genstage.logger import log_chunk
+from genstage.streaming.chunk import at_chunk
 
 if TYPE_CHECKING:
     from genstage.streaming.chunk import Chunk
@@ -54,7 +55,8 @@ class Drive:
             raise GapError(self._position, "the data had ended, but another chunk came")
         if chunk.first != self._position:
             raise GapError(self._position, f"came the chunk after record {chunk.first}")
-        self._state = self._consumer.consume_chunk(chunk, self._state, self._output)
+        with at_chunk(chunk):
+            self._state = self._consumer.consume_chunk(chunk, self._state, self._output)
         self._position = chunk.last
         self._end = chunk.end
         log_chunk(None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage.logger import log_chunk
 from genstage.stage import ProducerConsumer
-from genstage.streaming.chunk import Chunk
+from genstage.streaming.chunk import Chunk, at_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,8 @@ class TransformStage(ProducerConsumer[Chunk[Any], Chunk[Any]]):
         transformed = []
         for chunk in events:
             log_chunk(chunk.index)
-            after, self._state = self._transform.apply(chunk, self._state)
+            with at_chunk(chunk):
+                after, self._state = self._transform.apply(chunk, self._state)
             transformed.append(after)
         log_chunk(None)
         return transformed

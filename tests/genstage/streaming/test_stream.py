@@ -10,6 +10,11 @@ from .conftest import BrokenSource, Lines, ListSource, expected_lines
 
 DEADLINE_S = 20.0
 POSITIONS = ("begin", 10, 60, 95, "finalize")
+CHUNKS = {
+    10: "at chunk 0: records 1 to 10",
+    60: "at chunk 5: records 51 to 60",
+    95: "at chunk 9: records 91 to 95",
+}
 
 
 def raise_at(moment, error):
@@ -124,6 +129,8 @@ def test_a_sink_that_fails_leaves_final_names_as_they_were(make_stream, out, exp
 
     assert caught.value.__cause__ is error
     assert caught.value.failures[0].stage == "b"
+    chunks = {note for note in error.__notes__ if note.startswith("at chunk")}  # of both attempts
+    assert chunks == (set() if isinstance(moment, str) else {CHUNKS[moment]})
     assert files(out) == ["a.txt"]
     assert (out / "a.txt").read_text() == "older"
     assert expected_errors
