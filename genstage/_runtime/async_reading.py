@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from genstage._core.checks import check_seconds
 from genstage._runtime.reading import WANTED, handed_out, state_of
@@ -126,6 +126,12 @@ class AsyncReader(AsyncIterator[T]):
 
     def __del__(self) -> None:
         self._let_go()  # a finalizer runs anywhere, and must not wait
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"stream {self.name!r} cannot be pickled: its producers are of this process; pass the events, "
+            "or what makes its producers"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {state_of(self._feed, closed=self._closed)}>"

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self, TypeVar
 
 from genstage._core.checks import check_seconds
 from genstage._core.reasons import Crash, Normal, Reason
@@ -182,6 +182,12 @@ class Reader(Iterator[T]):
 
     def __del__(self) -> None:
         self._let_go()  # a finalizer runs anywhere, and must not wait
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"stream {self.name!r} cannot be pickled: its producers are of this process; pass the events, "
+            "or what makes its producers"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {state_of(self._feed, closed=self._closed)}>"

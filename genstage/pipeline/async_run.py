@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, Self, TypeVar
 
 from genstage._runtime.async_reading import wait_for_call
 from genstage._runtime.in_thread import finish_in_thread
@@ -130,6 +130,12 @@ class AsyncRun(Generic[R]):
                 await finish_in_thread(run.close)
                 raise
         await finish_in_thread(partial(run.__exit__, kind, error, trace))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"run {self.name!r} cannot be pickled: its stages are of this process; pass its statistics(), "
+            "its result, or what makes its pipeline"
+        )
 
     def __repr__(self) -> str:
         if self._begun is None:
