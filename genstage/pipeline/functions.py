@@ -1,17 +1,22 @@
 """Stages made from plain functions: what ``Flow`` builds its pipelines of, and nodes for a graph.
 
-Each takes a batch of events at a time; a function costs its call, and nothing is added per event.
+Each takes a batch of events at a time; a function costs its call, and nothing is added per event. What it
+raises gets a note with the event it was called with.
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial, reduce
 from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import chain
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from genstage._core.reasons import shown
 from genstage.errors import OptionError
 from genstage.stage import Consumer, ProducerConsumer, Stage
 
@@ -104,7 +109,12 @@ class Map(_Transforming[In, Out]):
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> Sequence[Out]:  # noqa: ARG002
         """Call the function with each."""
-        return list(map(self._function, events))
+        rest = iter(events)
+        try:
+            return list(map(self._function, rest))
+        except Exception as error:
+            _tell(error, events, rest)
+            raise
 
 
 class Filter(_Transforming[In, In]):
@@ -127,7 +137,12 @@ class Filter(_Transforming[In, In]):
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> Sequence[In]:  # noqa: ARG002
         """Call the function with each."""
-        return list(filter(self._function, events))
+        rest = iter(events)
+        try:
+            return list(filter(self._function, rest))
+        except Exception as error:
+            _tell(error, events, rest)
+            raise
 
 
 class FlatMap(_Transforming[In, Out]):
@@ -153,9 +168,14 @@ class FlatMap(_Transforming[In, Out]):
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> Sequence[Out]:  # noqa: ARG002
         """Call the function with each."""
-        return list(chain.from_iterable(self._results(events)))
+        rest = iter(events)
+        try:
+            return list(chain.from_iterable(self._results(rest)))
+        except Exception as error:
+            _tell(error, events, rest)
+            raise
 
-    def _results(self, events: Sequence[In]) -> Iterator[Iterable[Out]]:
+    def _results(self, events: Iterator[In]) -> Iterator[Iterable[Out]]:
         for event in events:
             result = self._function(event)
             if isinstance(result, str | bytes | bytearray | Mapping):
@@ -191,7 +211,12 @@ class Reduce(_Valued[In, R]):
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> None:  # noqa: ARG002
         """Call the function with each."""
-        self._value = reduce(self._function, events, self._value)
+        rest = iter(events)
+        try:
+            self._value = reduce(self._function, rest, self._value)
+        except Exception as error:
+            _tell(error, events, rest)
+            raise
 
 
 class ToList(_Valued[In, list[In]]):
@@ -221,8 +246,13 @@ class ForEach(Consumer[In]):
 
     def handle_events(self, events: Sequence[In], origin: Subscription) -> None:  # noqa: ARG002
         """Call the function with each."""
-        for event in events:
-            self._function(event)
+        rest = iter(events)
+        try:
+            for event in rest:
+                self._function(event)
+        except Exception as error:
+            _tell(error, events, rest)
+            raise
 
 
 def copied(initial: R) -> R:
@@ -237,6 +267,13 @@ def copied(initial: R) -> R:
         raise OptionError(
             "initial", initial, "a value that can be copied: each run begins with its own"
         ) from error
+
+
+def _tell(error: Exception, events: Sequence[Any], rest: Iterator[Any]) -> None:
+    """Add a note with the event at which it happened: the one before the rest."""
+    number = len(events) - length_hint(rest)
+    with suppress(Exception):  # one that takes no notes, such as a frozen dataclass
+        error.add_note(f"at event {number} of {len(events)}: {shown(events[number - 1], reprlib.repr)}")
 
 
 def _is_async(function: object) -> bool:

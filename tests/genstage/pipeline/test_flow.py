@@ -480,5 +480,7 @@ def test_what_flat_map_would_take_apart_fails_the_run(wrong):
 
 @pytest.mark.usefixtures("expected_errors")
 def test_a_function_that_raises_fails_the_run_with_the_stage_and_its_exception():
-    with pytest.raises(PipelineError, match=r"^pipeline 'add': stage 'inverse' failed: ZeroDivisionError"):
+    told = r"^pipeline 'add': stage 'inverse' failed: ZeroDivisionError"
+    with pytest.raises(PipelineError, match=told) as caught:
         result(numbers().map(lambda n: 1 / n, name="inverse").reduce(add, 0))
+    assert caught.value.__cause__.__notes__[0] == "at event 1 of 10: 0"

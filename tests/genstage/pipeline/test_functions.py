@@ -30,6 +30,41 @@ def test_the_function_is_called_once_for_each_event_and_nothing_else():
     assert calls == [(0, 3), (3, 1)]
 
 
+class Frozen(Exception):  # noqa: N818 - it only takes no notes
+    add_note = None
+
+
+@pytest.mark.parametrize(
+    "make", [Map, Filter, FlatMap, ForEach, lambda f: Reduce(lambda _, event: f(event), 0)]
+)
+@pytest.mark.parametrize("events", [[1, 2, 0, 3], (1, 2, 0, 3), range(2, -1, -1)])
+def test_what_a_function_raises_tells_the_event(make, events):
+    with pytest.raises(ZeroDivisionError) as caught:
+        make(lambda n: [1 / n]).handle_events(events, None)
+    assert caught.value.__notes__ == [f"at event 3 of {len(events)}: 0"]
+
+
+def test_an_event_is_told_in_short_and_notes_need_not_be_taken():
+    def fail(event):
+        raise event
+
+    with pytest.raises(ValueError, match=r"^x+$") as caught:
+        Map(fail).handle_events([ValueError("x" * 10_000)], None)
+    assert len(caught.value.__notes__[0]) < 100
+    with pytest.raises(Frozen):
+        Map(fail).handle_events([Frozen()], None)
+
+
+def test_flat_map_tells_the_event_whose_results_fail():
+    def results(n):
+        yield n
+        yield 1 / n
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        FlatMap(results).handle_events([1, 0, 2], None)
+    assert caught.value.__notes__ == ["at event 2 of 3: 0"]
+
+
 @pytest.mark.parametrize(
     ("make", "outcome"), [(partial(Reduce, add, 10), 16), (ToList, [1, 2, 3]), (partial(ForEach, str), None)]
 )
