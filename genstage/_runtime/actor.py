@@ -249,7 +249,7 @@ class LaneActor(pykka.Actor):
 
     # -- the end --------------------------------------------------------------------------------------
 
-    def end(self, reason: Any) -> bool:
+    def end(self, reason: Any, *, in_callback: bool | None = None) -> bool:
         """Be dead from now on, for everybody.
 
         Called in the actor's own turn when it ends, from any thread to kill it: no further callback runs
@@ -257,6 +257,7 @@ class LaneActor(pykka.Actor):
 
         Args:
             reason: Why; a callback's ``Stop`` can bring anything here.
+            in_callback: If it is killed, whether it was in a turn then; ``None`` if it is not.
 
         Returns:
             Whether it was alive until now.
@@ -282,7 +283,7 @@ class LaneActor(pykka.Actor):
         for request in requests.keys() - pykkas:
             request.lost(self.name, reason)
         end_links(self, reason)
-        emit_end(self)
+        emit_end(self, in_callback)
         self._leave()
         self._tell_started(reason)
         if self.own_lane:

@@ -205,7 +205,7 @@ class Engine:
     def kill(self, actor: LaneActor, reason: Reason) -> None:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
         thread_id = actor.lane.thread_of(actor)
-        if not actor.end(reason):
+        if not actor.end(reason, in_callback=thread_id is not None):
             return
         if thread_id is not None:
             actor.lane.abandon(actor)

@@ -71,8 +71,12 @@ def emit_start(actor: LaneActor) -> None:
         actor.driver.emit("stage.start", {}, stage=actor.name)
 
 
-def emit_end(actor: LaneActor) -> None:
-    """A stage has ended."""
-    if isinstance(actor.behaviour, StageCore):
-        event = "stage.crash" if isinstance(actor.reason, Crash | BadReturn) else "stage.stop"
-        actor.driver.emit(event, {}, stage=actor.name, reason=actor.reason)
+def emit_end(actor: LaneActor, in_callback: bool | None) -> None:  # noqa: FBT001 - of LaneActor.end
+    """A stage has ended; ``in_callback`` as in :meth:`genstage._runtime.actor.LaneActor.end`."""
+    if not isinstance(actor.behaviour, StageCore):
+        return
+    emit, about = actor.driver.emit, {"stage": actor.name, "reason": actor.reason}
+    if in_callback is not None:
+        emit("stage.killed", {}, **about, in_callback=in_callback)
+    else:
+        emit("stage.crash" if isinstance(actor.reason, Crash | BadReturn) else "stage.stop", {}, **about)

@@ -196,7 +196,7 @@ class SimulatedActor:
 
     # -- the end --------------------------------------------------------------------------------------
 
-    def end(self, reason: Any) -> bool:
+    def end(self, reason: Any, *, in_callback: bool | None = None) -> bool:
         """Be dead from now on, for everybody; gives whether it was alive until now."""
         if self.reason is not None:
             return False
@@ -215,7 +215,7 @@ class SimulatedActor:
         requests, self._requests = self._requests, {}
         for request in requests:
             request.lost(self.name, reason)
-        emit_end(cast("Any", self))
+        emit_end(cast("Any", self), in_callback)
         self.network.forget(self)
         if self.parent is not None:
             self.parent.driver.disown(cast("Any", self))
