@@ -27,6 +27,7 @@ from renderers.registry import FORMATS
 ROOT = Path(__file__).parents[2]
 
 JUSTIFIED = {
+    "genstage._core.incident._bounded": "how things are shown, complete when the module is loaded",
     "genstage._runtime.driver._numbers": "subscriptions and watches: unique in the process, never reset",
     "genstage._runtime.lane.here": "of each thread its own: whose turn it is in",
     "genstage._runtime.lifetime._engines": "runtimes that are open, to end them with the interpreter",
