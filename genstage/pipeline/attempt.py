@@ -9,7 +9,8 @@
        └→ stopping ←┴───────────────┘
 
 Sources accumulate demand until everybody has subscribed, or the first event would go to whoever is there;
-so they do in a pause. A failure stops all stages.
+so they do in a pause. A failure stops all stages. A stage whose consumers have all ended is stopped too: it
+would ask for nothing, and hold up those with which it shares a producer.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class Attempt:
         self._sinks = set(graph.sinks())  # likewise
         self._connected = False
         self._finalizing = False
-        self._enough = False  # no sink is left, what still runs is being stopped
+        self._ended: set[str] = set()
+        self._unwanted: set[str] = set()  # those that are being stopped because nobody takes their events
         self._stopping = False
         self.results: dict[str, object] = {}
         self.cut_off = False
@@ -218,8 +220,8 @@ class Attempt:
         if self._stopping:
             if crashed and self._failures:
                 self._add_failure(event)
-        elif self._enough and not crashed:
-            pass  # stopped, because nobody takes its events any more
+        elif name in self._unwanted and not crashed:
+            self._gone(name)
         elif not isinstance(event.reason, Normal) or not self._connected:
             self._add_failure(event)
             self.stop()
@@ -230,16 +232,24 @@ class Attempt:
         name, actor = event.child.name, event.child.actor
         assert actor is not None  # noqa: S101 - it has run
         if name in self._sources:
-            self._sources.discard(name)
             self._finalizing = True
             core = actor.behaviour
             self.cut_off = self.cut_off or (isinstance(core, StageCore) and core.drained)
         if name in self._sinks:
             self._sinks.discard(name)
             self.results[name] = actor.driver.result
-        if not self._sinks:  # a consumer may have had enough before its producers have finished
-            self._enough = True
-            self.group.stop()
+        self._gone(name)
+
+    def _gone(self, name: str) -> None:
+        """A stage has ended in order: what only it has taken events from is not wanted any more."""
+        self._sources.discard(name)
+        self._ended.add(name)
+        edges = self._graph.edges
+        for producer in [edge.producer for edge in edges if edge.consumer == name]:
+            wanted = any(edge.producer == producer and edge.consumer not in self._ended for edge in edges)
+            if not wanted and producer not in self._ended | self._unwanted:
+                self._unwanted.add(producer)
+                self.group.stop_child(producer)
 
     def _fail(self, failure: StageFailure) -> None:
         self._failures.append(failure)

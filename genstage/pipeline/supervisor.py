@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from genstage._core.messages import Stop
-from genstage._core.reasons import Crash, Normal, Shutdown
+from genstage._core.reasons import Crash, Normal, Shutdown, exception_of
 from genstage.errors import StageFailure
 from genstage.logger import get_logger
 from genstage.pipeline.attempt import Attempt, AttemptState
@@ -76,7 +76,7 @@ class _TaskDone:
 class _Task:
     """A behaviour that calls a function and ends."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
 
     def start(self) -> Reason:
@@ -209,8 +209,8 @@ class RunSupervisor(Generic[R]):
             self._stages_ended(self._attempt)
 
     def _task_done(self, message: _TaskDone) -> None:
-        if isinstance(message.reason, Crash):
-            self._failures.append(StageFailure(message.step, message.reason, message.reason.exception))
+        if not isinstance(message.reason, Normal):  # it has raised, or was killed
+            self._failures.append(StageFailure(message.step, message.reason, exception_of(message.reason)))
         if message.step == "abandoning" or (message.step == "publishing" and not self._failures):
             self._end()
         elif self._failures or self._cancelled is not None:
@@ -309,15 +309,11 @@ class RunSupervisor(Generic[R]):
     def _publish(self) -> None:
         self._step = "publishing"
         results = self.results()
-
-        def publish() -> None:
-            self._outcome = Outcome("completed", self._work.complete(self.restarts, results))
-
-        self._spawn_task("publishing", publish)
+        self._spawn_task("publishing", lambda: self._work.complete(self.restarts, results))
 
     def _end(self) -> None:
-        outcome = self._outcome
-        if self._failures:  # of the cleaning up
+        outcome = self._work.completed or self._outcome  # what has been published stays
+        if self._failures and outcome.state != "completed":  # of the cleaning up
             failures = (*outcome.failures, *self._failures)
             outcome = Outcome("failed", None, failures, outcome.together)
         self._step = outcome.state
@@ -344,7 +340,7 @@ class RunSupervisor(Generic[R]):
         measurements = {"duration_s": duration_s, "records": self._work.records()}
         emit("pipeline.stop", measurements, state=outcome.state)
 
-    def _spawn_task(self, step: RunState, function: Callable[[], None]) -> None:
+    def _spawn_task(self, step: RunState, function: Callable[[], object]) -> None:
         supervisor = self._port.me
         task = self._port.spawn(
             lambda _: _Task(function),

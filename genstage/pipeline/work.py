@@ -62,6 +62,9 @@ class Work(Generic[R]):
         open_job: Begins the run's work; called before its first attempt.
         ended: Told the outcome, once.
         job: The run's work, if it has begun already.
+
+    Attributes:
+        completed: The outcome, once the result has been made final.
     """
 
     def __init__(
@@ -74,8 +77,9 @@ class Work(Generic[R]):
         self._job = job
         self._tell = ended
         self._busy = threading.Lock()  # held during each call of the job
-        self._completed: Outcome[R] | None = None
+        self.completed: Outcome[R] | None = None
         self._orphaned: tuple[StageFailure, ...] | None = None
+        self._abandoned = False
         self._ended = False
 
     def records(self) -> int:
@@ -102,14 +106,13 @@ class Work(Generic[R]):
         """As :meth:`genstage.pipeline.Job.complete`."""
         with self._call():
             value = self._begun_job.complete(restarts, results)
-            self._completed = Outcome("completed", value)
+            self.completed = Outcome("completed", value)
             return value
 
     def abandon(self, failures: tuple[StageFailure, ...]) -> None:
         """As :meth:`genstage.pipeline.Job.abandon`."""
         with self._call():
-            if self._job is not None:
-                self._job.abandon(failures)
+            self._abandon(failures)
 
     def end(self, outcome: Outcome[R]) -> None:
         """Tell the outcome; only the first one counts."""
@@ -125,6 +128,11 @@ class Work(Generic[R]):
                 self._conclude(failures)
             finally:
                 self._busy.release()
+
+    def _abandon(self, failures: tuple[StageFailure, ...]) -> None:
+        if self._job is not None and self.completed is None and not self._abandoned:
+            self._abandoned = True
+            self._job.abandon(failures)
 
     @property
     def _begun_job(self) -> Job[R]:
@@ -145,12 +153,11 @@ class Work(Generic[R]):
     def _conclude(self, failures: tuple[StageFailure, ...]) -> None:
         if self._ended:
             return
-        if self._completed is not None:
-            self.end(self._completed)
+        if self.completed is not None:
+            self.end(self.completed)
             return
         try:
-            if self._job is not None:
-                self._job.abandon(failures)
+            self._abandon(failures)
         except Exception as error:  # noqa: BLE001 - there is nobody to raise to but the run's user
             failures = (*failures, StageFailure("abandoning", Crash(error), error))
         self.end(Outcome("failed", None, failures))

@@ -74,6 +74,10 @@ class Group:
             else:
                 self._living.stop(child, reason)
 
+    def stop_child(self, name: str) -> None:
+        """Stop one of the children that have been started."""
+        self._living.stop(self.children[name])
+
     def handle(self, message: Any) -> ChildrenStarted | ChildEnded | None:
         """What a message means for the supervisor; ``None`` if nothing, or if it is not about this group."""
         event = self._living.handle(message)
