@@ -218,11 +218,15 @@ def test_an_error_in_the_block_stops_the_run_and_goes_on(line, gate):
     hold(line, gate, reached := threading.Event())
     runs = []
 
+    def open_when_it_stops():
+        until(lambda: runs[0].statistics().state == "stopping")
+        gate.set()
+
     async def block():
         async with pipeline(line).run_async() as run:
             runs.append(run)
             assert await asyncio.to_thread(reached.wait, DEADLINE_S)
-            gate.set()
+            asyncio.get_running_loop().run_in_executor(None, open_when_it_stops)
             raise LookupError
 
     async def main():
