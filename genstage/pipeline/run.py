@@ -139,10 +139,9 @@ class Run(Generic[R]):
             self._left_open = False
             try:
                 function(self._outcome.error(self.name))
-            except BaseException:  # noqa: BLE001 - it is the user's, and others have to be told too
-                get_logger("genstage.pipeline", pipeline=self.name).exception(
-                    "a function told of the end failed"
-                )
+            except BaseException:
+                log = get_logger("genstage.pipeline", **self._actor.driver.log_fields)
+                log.exception("a function told of the end failed")
 
         return self._launch.settled.on_set(call)
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from genstage.logger import log_chunk
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -53,7 +55,8 @@ class Chunk(Generic[T_co]):
 
 @contextmanager
 def at_chunk(chunk: Chunk[Any]) -> Iterator[None]:
-    """What is raised in the block gets a note that names the chunk."""
+    """What is logged or raised in the block names the chunk, and so does the end of a stage that fails in it."""
+    log_chunk(chunk.index)
     try:
         yield
     except Exception as error:
@@ -61,3 +64,4 @@ def at_chunk(chunk: Chunk[Any]) -> Iterator[None]:
             records = f"records {chunk.first + 1} to {chunk.last}" if chunk.records else "no records"
             error.add_note(f"at chunk {chunk.index}: {records}")
         raise
+    log_chunk(None)

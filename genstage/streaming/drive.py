@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from genstage.errors import GenstageError
-from genstage.logger import log_chunk
 from genstage.streaming.chunk import at_chunk
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ class Drive:
         Raises:
             GapError: It is not the one that comes next.
         """
-        log_chunk(chunk.index)
         if self._end:
             raise GapError(self._position, "the data had ended, but another chunk came")
         if chunk.first != self._position:
@@ -59,7 +57,6 @@ class Drive:
             self._state = self._consumer.consume_chunk(chunk, self._state, self._output)
         self._position = chunk.last
         self._end = chunk.end
-        log_chunk(None)
 
     @property
     def ended(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
-from genstage.logger import log_chunk
 from genstage.stage import ProducerConsumer
 from genstage.streaming.chunk import Chunk, at_chunk
 
@@ -50,9 +49,7 @@ class TransformStage(ProducerConsumer[Chunk[Any], Chunk[Any]]):
         """Transform chunks, in order."""
         transformed = []
         for chunk in events:
-            log_chunk(chunk.index)
             with at_chunk(chunk):
                 after, self._state = self._transform.apply(chunk, self._state)
             transformed.append(after)
-        log_chunk(None)
         return transformed

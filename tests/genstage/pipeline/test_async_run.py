@@ -108,6 +108,7 @@ def test_a_function_is_told_of_the_end_once(line, expected_errors):
         "a function told of the end failed",
         "stage failed",
     }
+    assert {(record.runtime, record.pipeline) for record in expected_errors} == {(runtime.name, failing.name)}
 
 
 def until(true):

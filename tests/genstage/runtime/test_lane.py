@@ -371,7 +371,7 @@ def test_spares_are_made_as_they_are_needed_and_only_some_are_kept(gate, monkeyp
 
 
 def test_at_the_bound_the_lane_waits_for_a_turn_to_end_and_the_log_is_told_once(gate, caplog):
-    lane = SharedLane("lane", max_runners=3)
+    lane = SharedLane("lane", runtime="billing", max_runners=3)
     recorder = Recorder()
     inside = threading.Semaphore(0)
 
@@ -396,7 +396,7 @@ def test_at_the_bound_the_lane_waits_for_a_turn_to_end_and_the_log_is_told_once(
         logging.WARNING,
         "all threads of a lane are in turns that block",
     )
-    assert (record.lane, record.threads) == ("lane", 3)
+    assert (record.runtime, record.lane, record.threads) == ("billing", "lane", 3)
 
 
 def test_at_the_bound_a_kill_makes_room_for_another_thread(gate, caplog):

@@ -1,6 +1,7 @@
 """The simulated network: what it promises about order, ends, requests and time, and how it is replayed."""
 
 from collections import deque
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -175,6 +176,16 @@ def test_a_failure_tells_the_schedule_and_the_last_steps():
     assert f"Simulation(schedule={simulation.schedule!r})" in note
     assert "counter > doubler: Finished(" in note
     assert len(note.splitlines()) <= 23 + 1
+
+
+def test_a_failure_that_takes_no_notes_stays_what_it_is():
+    @dataclass(frozen=True)
+    class FrozenError(Exception):
+        def add_note(self, _note):
+            raise TypeError
+
+    with pytest.raises(FrozenError), Simulation():
+        raise FrozenError
 
 
 # -- order ----------------------------------------------------------------------------------------------
