@@ -55,7 +55,7 @@ class Chunk(Generic[T_co]):
 
 @contextmanager
 def at_chunk(chunk: Chunk[Any]) -> Iterator[None]:
-    """What is logged or raised in the block names the chunk, and so does the end of a stage that fails in it."""
+    """What is logged or raised in the block names the chunk, and so does the end of a stage by it."""
     log_chunk(chunk.index)
     try:
         yield
