@@ -45,6 +45,21 @@ def pytest_runtest_makereport(item):
     return report
 
 
+# -- repetition -----------------------------------------------------------------------------------------
+# Tests marked repeat take what only happens now and then: they do it so many times, in one process.
+
+
+def pytest_addoption(parser):
+    """Let .ci/nightly repeat more often."""
+    parser.addoption("--times", type=int, default=20, help="how often a test marked repeat does what it does")
+
+
+@pytest.fixture
+def times(request):
+    """How often to repeat."""
+    return range(request.config.getoption("--times"))
+
+
 # -- leaks ----------------------------------------------------------------------------------------------
 
 GRACE_S = 2.0

@@ -16,6 +16,7 @@ and its work is brought to an end without it (see :class:`genstage.pipeline.work
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -26,7 +27,7 @@ from genstage.errors import StageFailure
 from genstage.logger import get_logger
 from genstage.pipeline.attempt import Attempt, AttemptState
 from genstage.pipeline.observer import Look, Observer
-from genstage.pipeline.work import Outcome
+from genstage.pipeline.work import OrphanedError, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +81,8 @@ class _Task:
         self._function = function
 
     def start(self) -> Reason:
-        self._function()
+        with suppress(OrphanedError):  # nobody is left to be told
+            self._function()
         return Normal()
 
     def handle(self, message: Any) -> None:

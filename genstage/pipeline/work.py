@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.job import Job
 
-__all__ = ["Outcome", "Work"]
+__all__ = ["OrphanedError", "Outcome", "Work"]
 
 R = TypeVar("R")
 
@@ -49,6 +49,10 @@ class Outcome(Generic[R]):
         else:
             error.__cause__ = failed[0] if failed else None
         return error
+
+
+class OrphanedError(Exception):
+    """A call of the job comes too late: its supervisor has gone, and the work has been brought to an end."""
 
 
 class Work(Generic[R]):
@@ -144,7 +148,7 @@ class Work(Generic[R]):
         try:
             with self._busy:
                 if self._orphaned is not None:
-                    raise RuntimeError("the run has ended")
+                    raise OrphanedError("the run has ended without this")
                 yield
         finally:
             if self._orphaned is not None:

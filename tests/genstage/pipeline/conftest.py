@@ -79,13 +79,14 @@ class Collect(Consumer):
             self.result(self.stage.set_result)
 
 
-class Line:
+class Line:  # its kinds of stages can be exchanged
     """numbers → through → left and right, with a trap that can be set in each of them.
 
     A trap is called for ``init``, for each event and for ``end``.
     """
 
     STAGES = ("numbers", "through", "left", "right")
+    source, middle, sink = Numbers, Through, Collect
 
     def __init__(self, end=40):
         self.end = end
@@ -103,12 +104,12 @@ class Line:
                 if name in self.results:
                     set_result(self.results[name])
 
-            return Node(name, lambda: Collect(trap(name), into, result), blocking=True)
+            return Node(name, lambda: self.sink(trap(name), into, result), blocking=True)
 
         return Graph(
             (
-                Node("numbers", lambda: Numbers(self.end, trap("numbers"))),
-                Node("through", lambda: Through(trap("through"))),
+                Node("numbers", lambda: self.source(self.end, trap("numbers"))),
+                Node("through", lambda: self.middle(trap("through"))),
                 collect("left", self.left),
                 collect("right", self.right),
             ),
