@@ -5,8 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genstage import Consumer, ConsumerSupervisor, Killed, Named, Normal, Producer, Stop
+from genstage import Consumer, ConsumerSupervisor, Finish, Killed, Named, Normal, Producer, Shutdown, Stop
 from genstage._core.messages import Ask
+from genstage._core.messages import Stop as StopMessage
 from genstage.testing import Simulation
 
 WAYS = ["work", "work", "work", "ignore", "refuse", "raise"]
@@ -23,6 +24,8 @@ class Source(Producer):
         self.owed += demand
 
     def handle_cast(self, ways):
+        if ways is None:
+            return Finish([])
         ways = ways[: self.owed]
         first, self.emitted, self.owed = self.emitted, self.emitted + len(ways), self.owed - len(ways)
         return [(self.number, first + place, way) for place, way in enumerate(ways)]
@@ -59,7 +62,7 @@ class Work(Consumer):
 
 
 class World:
-    def __init__(self, choose, plan):
+    def __init__(self, choose, plan, cancel="temporary"):
         self.simulation = Simulation(choose=choose)
         self.network = self.simulation._network
         self.incarnations, self.working = Counter(), {}
@@ -82,7 +85,7 @@ class World:
             self.stages.append(stage)
             self.sources.append(self.simulation.start(lambda stage=stage: stage, name=f"source{number}"))
             self.windows.append(window)
-            options = {"max_demand": window[0], "min_demand": window[1], "cancel": "temporary"}
+            options = {"max_demand": window[0], "min_demand": window[1], "cancel": cancel}
             self.subscriptions.append(self.ref.subscribe(self.sources[number], **options))
 
     def check(self):
@@ -95,12 +98,16 @@ class World:
             ended = self.stages[number].emitted - len(working)
             assert asked <= max_demand + ended
 
-    def check_at_rest(self):
-        """What holds when nothing moves and no child works any more."""
+    def check_events(self):
+        """Every event has had its child."""
         emitted = {
             (number, place) for number, stage in enumerate(self.stages) for place in range(stage.emitted)
         }
-        assert {event[:2] for event in self.incarnations} == emitted, "every event has its child"
+        assert {event[:2] for event in self.incarnations} == emitted
+
+    def check_at_rest(self):
+        """What holds when nothing moves and no child works any more."""
+        self.check_events()
         counts = self.ref.count_children()
         assert (counts.active, counts.workers) == (0, 0)
         for number, (max_demand, min_demand) in enumerate(self.windows):
@@ -142,6 +149,41 @@ def test_every_event_has_one_child_within_max_demand_and_no_demand_leaks(plan, d
     world.check_at_rest()
     world.ref.stop()
     simulation.close()
+
+
+@given(plan=PLANS, data=st.data())
+def test_whenever_it_is_stopped_no_child_is_left(plan, data):
+    world = World(lambda count: data.draw(st.integers(0, count - 1)), plan)
+    for _ in range(data.draw(st.integers(0, 20))):
+        act(world, data.draw(st.sampled_from(ACTIONS)), data)
+    world.ref._actor.tell(StopMessage(Shutdown()))
+    while world.simulation.step():
+        world.check()
+    assert world.ref.reason == Shutdown()
+    assert world.working == {}
+    assert [actor for actor in world.network.actors if actor.name.startswith(NAME)] == []
+
+
+@given(plan=PLANS, data=st.data())
+def test_when_the_data_has_ended_it_ends_with_its_last_child(plan, data):
+    world = World(lambda count: data.draw(st.integers(0, count - 1)), plan, cancel="permanent")
+    for _ in range(data.draw(st.integers(0, 20))):
+        act(
+            world,
+            data.draw(st.sampled_from(["deliver", "deliver", "emit", "end", "fail", "terminate"])),
+            data,
+        )
+    for source in world.sources:
+        source.cast(None)
+    for _ in range(1000):
+        while world.simulation.step(0):
+            world.check()
+        if not world.working:
+            break
+        assert world.ref.alive
+        next(iter(world.working.values())).cast(Normal())
+    world.check_events()
+    assert world.ref.reason == Normal()
 
 
 def act(world, action, data):

@@ -1,0 +1,232 @@
+"""What a ConsumerSupervisor does on the runtime beside what GenStage's does."""
+
+import pickle
+import threading
+from operator import attrgetter
+from queue import SimpleQueue
+
+import pytest
+
+from genstage import (
+    Consumer,
+    ConsumerSupervisor,
+    ConsumerSupervisorRef,
+    Killed,
+    Named,
+    Normal,
+    OptionError,
+    Runtime,
+    Shutdown,
+    Task,
+    child_spec,
+)
+from genstage.iterable import IterableProducer
+from genstage.supervision import consumer_core
+from genstage.testing import Simulation
+
+DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def runtime():
+    with Runtime(name="test", shutdown_s=DEADLINE_S) as running:
+        yield running
+
+
+def test_it_never_changes_and_pickles():
+    recipe = ConsumerSupervisor(Task, restart="transient", subscribe_to=["a", ("b", {"max_demand": 7})])
+    assert recipe.subscribe_to == ("a", ("b", {"max_demand": 7}))
+    assert pickle.loads(pickle.dumps(recipe)) == recipe  # noqa: S301 - our own bytes
+    with pytest.raises(AttributeError):
+        recipe.restart = "temporary"
+
+
+def test_producers_in_subscribe_to_are_references_or_names(runtime):
+    consumer = runtime.start(Consumer)
+    with pytest.raises(OptionError, match="producer"):
+        ConsumerSupervisor(Task, subscribe_to=[consumer])
+    seen = []
+    numbers = runtime.from_iterable([1, 2], name="numbers")
+    more = runtime.from_iterable([3], name="more")
+    producers = [numbers, ("more", {"max_demand": 1})]
+    ref = runtime.supervise(
+        ConsumerSupervisor(lambda event: Task(seen.append, event), subscribe_to=producers)
+    )
+    ref.wait(timeout_s=DEADLINE_S)
+    assert sorted(seen) == [1, 2, 3]
+    assert not more.alive
+
+
+def test_it_subscribes_anew_and_is_resubscribed_like_any_consumer(runtime):
+    seen = []
+    ref = runtime.supervise(ConsumerSupervisor(lambda event: Task(seen.append, event)))
+    numbers = runtime.from_iterable(iter(range(100)), demand="accumulate")
+    old = ref.subscribe(numbers, cancel="temporary", max_demand=10)
+    new = ref.resubscribe(old, numbers, max_demand=20)
+    assert new != old
+    numbers.set_demand("forward")
+    ref.wait(timeout_s=DEADLINE_S)
+    assert sorted(seen) == list(range(100))
+
+
+def test_children_that_block_have_threads_of_their_own(runtime):
+    meeting = threading.Barrier(4)
+    names = []
+
+    def meet(_event):
+        meeting.wait(DEADLINE_S)
+        names.append(threading.current_thread().name)
+
+    ref = runtime.supervise(
+        ConsumerSupervisor(lambda event: Task(meet, event), blocking=True), name="meetings"
+    )
+    ref.subscribe(runtime.from_iterable(range(4)), max_demand=4)
+    ref.wait(timeout_s=DEADLINE_S)
+    assert sorted(names) == [f"test-meetings-{number}" for number in range(1, 5)]
+
+
+def test_the_first_children_of_many_events_work_while_the_last_ones_are_yet_to_start():
+    made, made_at_first_work = [], []
+
+    class Job(Consumer):
+        def init(self):
+            made.append(self)
+            self.stage.send("work")
+
+        def handle_info(self, _message):
+            made_at_first_work.append(len(made))
+
+    with Simulation(choose=lambda _: 0) as simulation:  # in order of arrival, as on a lane
+        numbers = simulation.start(lambda: IterableProducer(range(100)))
+        ref = simulation.supervise(ConsumerSupervisor(lambda _: Job()))
+        ref.subscribe(numbers, cancel="temporary")
+        simulation.run()
+        assert ref.count_children().active == 100
+    assert made_at_first_work[0] < 100
+    assert len(made) == 100
+    assert consumer_core.STARTS_A_TURN < 100
+
+
+def test_events_that_have_come_get_their_children_though_the_subscription_has_ended():
+    with Simulation(choose=lambda _: 0) as simulation:
+        numbers = simulation.start(lambda: IterableProducer(range(100)))
+        ref = simulation.supervise(ConsumerSupervisor(lambda _: Consumer()))
+        ref.subscribe(numbers, cancel="temporary")
+        while not (waiting := ref._actor.behaviour._waiting):
+            simulation.step()
+        assert len(waiting) < 100
+        simulation.kill(numbers)
+        simulation.run()
+        assert ref.count_children().active == 100
+
+
+def test_a_kill_takes_its_children_along(runtime):
+    ref = runtime.supervise(ConsumerSupervisor(lambda _: Consumer(), shutdown_s=0))
+    children = [ref.start_child(number) for number in range(3)]
+    runtime._engine.kill(ref._actor, Killed())
+    for child in children:
+        child._actor.wait_end(DEADLINE_S)
+    assert [child.reason for child in children] == [Killed()] * 3
+
+
+def test_children_are_named_after_it_and_are_not_found_by_name(runtime):
+    ref = runtime.supervise(ConsumerSupervisor(lambda _: Consumer()), name="jobs")
+    children = [ref.start_child(number) for number in range(2)]
+    assert [child.name for child in children] == ["jobs-1", "jobs-2"]
+    assert runtime.find("jobs-1") is None
+    assert [(child.id, child.ref, child.type, child.restarting) for child in ref.which_children()] == [
+        ("jobs-1", children[0], "worker", False),
+        ("jobs-2", children[1], "worker", False),
+    ]
+    assert repr(ref) == "<ConsumerSupervisorRef 'jobs' running in=0 lane=shared>"
+
+
+def test_restarts_and_giving_up_are_told_to_telemetry(runtime, expected_errors):
+    heard = []
+    events = ["supervisor.restart", "supervisor.gave_up"]
+    runtime.telemetry.attach("list", heard.append, events=events)
+    recipe = ConsumerSupervisor(lambda _: Consumer(), restart="transient", max_restarts=1)
+    ref = runtime.supervise(recipe, name="jobs")
+    failed = Named("failed")
+    ref.start_child("event").stop(failed)
+    ref.which_children()[0].ref.stop(failed)
+    assert ref._actor.wait_end(DEADLINE_S)
+
+    assert [(event.name, event.measurements) for event in heard] == [
+        ("supervisor.restart", {"restarts": 1, "delay_s": 0.0}),
+        ("supervisor.gave_up", {"restarts": 1}),
+    ]
+    about = [(event.metadata["supervisor"], event.metadata["child"]) for event in heard]
+    assert about == [("jobs", "jobs-1")] * 2
+    assert str(ref.reason) == (
+        "shutdown: 'jobs' gave up, after 1 restarts within 5 s, because of 'jobs-1': failed"
+    )
+    assert [record.event for record in expected_errors] == ["gave up"]
+
+
+def test_what_is_no_child_is_not_terminated(runtime):
+    ref = runtime.supervise(ConsumerSupervisor(lambda _: Consumer()))
+    other = runtime.start(Consumer)
+    with pytest.raises(OptionError, match="child"):
+        ref.terminate_child(other)
+    with pytest.raises(OptionError, match="reference"):
+        ref.terminate_child("other")
+    assert other.alive
+
+
+def test_a_child_whose_start_has_not_been_heard_of_can_be_terminated():
+    refs = []
+
+    class Tells(Consumer):
+        def init(self):
+            refs.append(self.stage.ref)
+
+    with Simulation(choose=lambda _: 0) as simulation:
+        ref = simulation.supervise(ConsumerSupervisor(lambda _: Tells()))
+        ref.subscribe(simulation.start(lambda: IterableProducer([1])), cancel="temporary")
+        while not refs:
+            simulation.step()
+        assert not any(child.started for child in ref._actor.behaviour._family.members)
+        ref.terminate_child(refs[0])
+        assert not refs[0].alive
+        assert ref.which_children() == []
+
+
+class Heard(Consumer):
+    """Is heard of when its supervisor has heard of its start."""
+
+    def __init__(self, heard):
+        self.heard = heard
+
+    def init(self):
+        self.stage.send(self.stage.ref)
+
+    def handle_info(self, message):
+        self.heard.put(message)
+
+
+def test_one_that_waits_for_its_last_child_can_be_stopped(runtime):
+    heard = SimpleQueue()
+    ref = runtime.supervise(ConsumerSupervisor(lambda _: Heard(heard)))
+    ref.subscribe(runtime.from_iterable([1]))
+    child = heard.get(timeout=DEADLINE_S)
+    ref.stop(Shutdown("enough"), timeout_s=DEADLINE_S)
+    assert ref.reason == Shutdown("enough")
+    assert child.reason == Shutdown()
+
+
+def test_its_specification_gives_its_reference(runtime):
+    spec = child_spec("jobs", ConsumerSupervisor(lambda _: Consumer()), restart="transient")
+    launch = spec.launch()
+    assert (launch.own_lane, launch.control) == (False, True)
+    assert isinstance(launch.handle(runtime.start(Consumer)._actor), ConsumerSupervisorRef)
+    assert attrgetter("type", "restart")(spec) == ("supervisor", "transient")
+
+
+def test_children_and_data_that_end_normally_end_it_normally(runtime):
+    ref = runtime.supervise(ConsumerSupervisor(lambda event: Task(event.append, 1)))
+    done = []
+    ref.subscribe(runtime.from_iterable([done] * 1000), max_demand=10)
+    ref.wait(timeout_s=DEADLINE_S)
+    assert ref.reason == Normal()
+    assert len(done) == 1000
