@@ -161,10 +161,8 @@ class ConsumerSupervisorCore(StageCore):
         excess = supply.slots.take(len(events))
         if excess:
             self.port.report("excess_events", count=excess)
-        begun = bool(self._waiting)
         self._waiting.extend((event, supply) for event in events)
-        if not begun:
-            self._start_some()
+        self._start_some()
 
     # -- children -------------------------------------------------------------------------------------
 

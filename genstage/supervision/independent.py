@@ -37,7 +37,7 @@ class IndependentChild(Child[H]):
 
     Attributes:
         restart: Whether it is started again when it has ended.
-        known: The last incarnation that has started, or is the first: whose reference users have.
+        known: The last incarnation that has started: whose reference users have.
     """
 
     __slots__ = ("known", "restart")
@@ -86,17 +86,15 @@ class IndependentChildren:
         self._name = name
         self._intensity = intensity
         self._children = Children(port)
-        self._stopping = False
         self.members: dict[IndependentChild[Any], None] = {}
 
     def start(self, child: IndependentChild[Any]) -> None:
         """Start a new child."""
         self.members[child] = None
         self._children.start(child)
-        child.known = child.actor
 
     def find(self, actor: LaneActor) -> IndependentChild[Any] | None:
-        """The child with this incarnation: the present one, or the one before the restart that goes on."""
+        """The child with this incarnation: the present one, or the last one that has started."""
         return next((child for child in self.members if actor in (child.known, child.actor)), None)
 
     def stop(self, child: IndependentChild[Any]) -> ChildEnded | None:
@@ -113,7 +111,6 @@ class IndependentChildren:
 
     def stop_all(self) -> None:
         """Tell all to stop, the last one first; none is started again."""
-        self._stopping = True
         for child in self._children.alive()[::-1]:
             self._children.stop(child)
         self.members = {child: None for child in self.members if child.alive}
@@ -125,8 +122,8 @@ class IndependentChildren:
             A ``ChildEnded`` is the end of a child that is gone; after a ``GaveUp`` the supervisor has to end.
         """
         if type(message) is _TryAgain:
-            gone = self._stopping or message.child not in self.members
-            return None if gone else self._restart(message.child, message.reason)
+            waits = message.child in self.members  # it has not been stopped meanwhile
+            return self._restart(message.child, message.reason) if waits else None
         event = self._children.handle(message)
         if type(event) is ChildStarted:
             child: Any = event.child
@@ -137,7 +134,7 @@ class IndependentChildren:
 
     def _ended(self, event: ChildEnded) -> ChildEnded | GaveUp | None:
         child: Any = event.child
-        if self._stopping or child.stopping or self._is_over(child, event):
+        if child.stopping or self._is_over(child, event):
             del self.members[child]
             return event
         if event.started:

@@ -2,13 +2,34 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genstage import Consumer, ConsumerSupervisor, Finish, Killed, Named, Normal, Producer, Shutdown, Stop
+from genstage import (
+    Consumer,
+    ConsumerSupervisor,
+    Finish,
+    Killed,
+    Named,
+    Normal,
+    OptionError,
+    Producer,
+    Shutdown,
+    Stop,
+)
 from genstage._core.messages import Ask
 from genstage._core.messages import Stop as StopMessage
+from genstage.supervision import consumer_core
 from genstage.testing import Simulation
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_starts_a_turn():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(consumer_core, "STARTS_A_TURN", 2)
+        yield
+
 
 WAYS = ["work", "work", "work", "ignore", "refuse", "raise"]
 NAME = "supervisor"
@@ -66,12 +87,15 @@ class World:
         self.simulation = Simulation(choose=choose)
         self.network = self.simulation._network
         self.incarnations, self.working = Counter(), {}
-        self.asked, self.went = Counter(), set()
+        self.asked, self.went, self.vain = Counter(), set(), []
         post = self.network.post
 
         def counted(source, target, message):
             if isinstance(message, Ask):
                 self.asked[target.name] += message.count
+                core = source.behaviour
+                if core._ending is not None or message.tag not in core.consuming.upstreams:
+                    self.vain.append(message)
             post(source, target, message)
 
         self.network.post = counted
@@ -90,6 +114,7 @@ class World:
 
     def check(self):
         """What holds at any time."""
+        assert self.vain == [], "demand of what has ended"
         for number, (max_demand, _) in enumerate(self.windows):
             working = [event for event in self.working if event[0] == number]
             assert len(working) <= max_demand
@@ -208,4 +233,7 @@ def act(world, action, data):
             world.working.pop(event)
             simulation._network.kill(ref._actor, Killed())
         elif action == "terminate":
-            world.ref.terminate_child(ref)
+            try:
+                world.ref.terminate_child(ref)
+            except OptionError:  # it has been told to end before
+                assert not ref.alive

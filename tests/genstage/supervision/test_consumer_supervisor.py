@@ -17,6 +17,8 @@ from genstage import (
     OptionError,
     Runtime,
     Shutdown,
+    StartError,
+    Stop,
     Task,
     child_spec,
 )
@@ -203,6 +205,90 @@ class Heard(Consumer):
 
     def handle_info(self, message):
         self.heard.put(message)
+
+
+@pytest.fixture
+def gate():
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+class Starting(Consumer):
+    """Takes until the gate opens to start; the first time only if it is told so."""
+
+    def __init__(self, gate, starts, slow):
+        self.gate, self.starts, self.slow = gate, starts, slow
+
+    def init(self):
+        self.starts.append(self.stage.ref)
+        if len(self.starts) in self.slow:
+            self.inside.set()
+            assert self.gate.wait(DEADLINE_S)
+
+
+@pytest.fixture
+def starting(runtime, gate):
+    """A supervisor whose children take until the gate opens to start, if it is their turn to."""
+
+    def starting(*slow, **options):
+        Starting.inside = threading.Event()
+        starts = []
+        recipe = ConsumerSupervisor(lambda _: Starting(gate, starts, slow), blocking=True, **options)
+        return runtime.supervise(recipe, name="starts"), starts
+
+    return starting
+
+
+def test_a_child_counts_when_it_has_started(runtime, starting, gate):
+    ref, starts = starting(1)
+    ref.subscribe(runtime.from_iterable([1]), cancel="temporary")
+    assert Starting.inside.wait(DEADLINE_S)
+    assert (ref.which_children(), ref.count_children().workers) == ([], 0)
+    gate.set()
+    starts[0].sync_info("are you there?", timeout_s=DEADLINE_S)  # it has started when it hears this
+    assert [child.ref for child in ref.which_children()] == starts
+
+
+def test_a_child_that_is_starting_again_counts_but_is_not_active(starting, gate):
+    ref, starts = starting(2, restart="transient")
+    ref.start_child(1).stop(Named("failed"))
+    assert Starting.inside.wait(DEADLINE_S)
+    (child,) = ref.which_children()
+    assert (child.ref, child.restarting) == (None, True)
+    counts = ref.count_children()
+    assert (counts.active, counts.workers) == (0, 1)
+    gate.set()
+    ref.terminate_child(starts[0])
+    assert starts[1].reason == Shutdown()
+    assert ref.which_children() == []
+
+
+def test_a_child_that_is_terminated_while_it_starts_is_no_failure(runtime, starting):
+    ref, starts = starting(1, shutdown_s=0)
+    ref.subscribe(runtime.from_iterable([1]), cancel="temporary")
+    assert Starting.inside.wait(DEADLINE_S)
+    ref.terminate_child(starts[0])
+    assert starts[0].reason == Killed()
+
+
+def test_what_is_wrong_with_the_child_of_an_event_is_logged(runtime, expected_errors):
+    ref = runtime.supervise(ConsumerSupervisor(lambda event: event))
+    ref.subscribe(runtime.from_iterable(["no stage"]))
+    ref.wait(timeout_s=DEADLINE_S)
+    (record,) = expected_errors
+    assert record.event == "child not started"
+    assert "Consumer" in record.reason
+
+
+def test_a_start_that_is_refused_is_a_failure_though_it_is_no_crash(runtime):
+    class Refuses(Consumer):
+        def init(self):
+            return Stop(Shutdown("not today"))
+
+    ref = runtime.supervise(ConsumerSupervisor(lambda _: Refuses()))
+    with pytest.raises(StartError, match="not today"):
+        ref.start_child(1)
 
 
 def test_one_that_waits_for_its_last_child_can_be_stopped(runtime):

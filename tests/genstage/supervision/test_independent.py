@@ -155,23 +155,37 @@ def test_one_that_was_stopped_is_not_started_again(bench):
 
 
 @pytest.mark.usefixtures("expected_errors")
-def test_one_between_two_attempts_is_stopped_at_once(bench):
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_one_between_two_attempts_is_stopped_at_once(bench, all_of_them):
     child, _ = bench.start(ways=[None, FAILED])
-    first, gone = child.actor, []
+    first, seen = child.actor, []
 
     def stop_when_it_waits(boss):
         if child.alive:
             boss.port.send(boss.port.me, stop_when_it_waits)  # behind what waits there
             return
-        assert child.restarting
-        assert boss.family.find(first) is child
-        gone.append(boss.family.stop(child))
+        seen.extend([child.restarting, boss.family.find(first)])
+        seen.append(boss.family.stop_all() if all_of_them else boss.family.stop(child))
+        seen.extend(boss.family.members)
 
     child.launch.handle(first).cast(FAILED)
     assert bench.tell(stop_when_it_waits) == []
-    assert gone == [ChildEnded(child, Shutdown(), started=False)]
+    assert seen == [True, child, None if all_of_them else ChildEnded(child, Shutdown(), started=False)]
     assert child.incarnation == 2  # the attempt that was on its way came too late
-    assert not bench.family.members
+    assert bench.family.find(first) is None
+
+
+def test_while_it_is_started_again_a_child_is_found_by_both_its_incarnations(bench):
+    child, _ = bench.start()
+    first = child.actor
+    child.launch.handle(first).cast(FAILED)
+    while child.actor is first:
+        bench.simulation.step()
+    assert child.restarting
+    assert bench.family.find(first) is bench.family.find(child.actor) is child
+    bench.simulation.run()
+    assert not child.restarting
+    assert bench.family.find(child.actor) is child
     assert bench.family.find(first) is None
 
 
@@ -181,19 +195,3 @@ def test_all_are_stopped_and_none_is_started_again(bench):
     assert {event.child for event in events} == set(children)
     assert {type(event) for event in events} == {ChildEnded}
     assert not bench.family.members
-
-
-@pytest.mark.usefixtures("expected_errors")
-def test_who_is_between_two_attempts_when_all_are_stopped_is_gone(bench):
-    child, _ = bench.start(ways=[None, FAILED])
-
-    def stop_when_it_waits(boss):
-        if child.alive:
-            boss.port.send(boss.port.me, stop_when_it_waits)
-        else:
-            boss.family.stop_all()
-            assert not boss.family.members
-
-    child.launch.handle(child.actor).cast(FAILED)
-    assert bench.tell(stop_when_it_waits) == []
-    assert child.incarnation == 2
