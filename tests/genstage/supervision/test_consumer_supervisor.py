@@ -22,6 +22,7 @@ from genstage import (
     Task,
     child_spec,
 )
+from genstage._core.messages import Stop as StopMessage
 from genstage.iterable import IterableProducer
 from genstage.supervision import consumer_core
 from genstage.testing import Simulation
@@ -120,6 +121,42 @@ def test_events_that_have_come_get_their_children_though_the_subscription_has_en
         simulation.kill(numbers)
         simulation.run()
         assert ref.count_children().active == 100
+
+
+def test_events_whose_children_have_not_been_started_are_lost_when_it_is_stopped():
+    made = []
+    with Simulation(choose=lambda _: 0) as simulation:
+        numbers = simulation.start(lambda: IterableProducer(range(100)))
+        ref = simulation.supervise(ConsumerSupervisor(lambda _: made.append(1) or Consumer()))
+        ref.subscribe(numbers, cancel="temporary")
+        while not ref._actor.behaviour._waiting:
+            simulation.step()
+        simulation._network.turn(ref._actor, StopMessage(Shutdown()))
+        simulation.run()
+        assert ref.reason == Shutdown()
+    assert len(made) <= consumer_core.STARTS_A_TURN
+
+
+@pytest.mark.parametrize("last", [("More", "Finished"), ("Finished", "More"), ("More",)])
+def test_it_does_not_end_before_all_events_have_had_their_children(last):
+    made = []
+
+    class Idle(Consumer):
+        def init(self):
+            made.append(self)
+            return Stop()
+
+    def rank(delivery):
+        return max((last[::-1].index(name) + 1 for name in last if name in str(delivery)), default=0)
+
+    with Simulation() as simulation:
+        numbers = simulation.start(lambda: IterableProducer(range(99)))
+        ref = simulation.supervise(ConsumerSupervisor(lambda _: Idle()))
+        ref.subscribe(numbers)
+        while waiting := simulation.waiting:
+            simulation.step(min(range(len(waiting)), key=lambda place: rank(waiting[place])))
+        assert ref.reason == Normal()
+    assert len(made) == 99
 
 
 def test_a_kill_takes_its_children_along(runtime):
