@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from genstage.logger import get_logger
+
 if TYPE_CHECKING:
+    from genstage._runtime.lane import Resident
     from genstage._runtime.shared_lane import SharedLane
 
 __all__ = ["Monitor"]
@@ -39,6 +43,7 @@ class Monitor:
         # Held while there is nothing to hurry for. Released under the lane's lock only.
         self._go = threading.Lock()
         self._go.acquire()
+        self._log = get_logger("genstage.runtime", runtime=lane.runtime, lane=lane.name)
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def park(self) -> None:
@@ -55,6 +60,11 @@ class Monitor:
         """End the thread; the caller holds the lane's lock."""
         self._ended = True
         self._release()
+
+    def _tell(self, resident: Resident) -> None:
+        stage = getattr(resident, "name", None)
+        with suppress(Exception):  # of a log handler
+            self._log.debug("a lane goes on without a turn that takes long", stage=stage)
 
     def _release(self) -> None:
         if self._go.locked():
@@ -78,6 +88,7 @@ class Monitor:
                 sights += 1
                 if self._lane.waiting or sights > QUIET:
                     self._lane.steal(item)
+                    self._tell(item[0])
             else:
                 seen, sights = item, 1
                 quiet = quiet + 1 if self._lane.sleeping else 0

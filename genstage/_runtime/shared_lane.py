@@ -60,7 +60,7 @@ class SharedLane:
 
     def __init__(self, name: str, *, runtime: str | None = None, max_runners: int = _MAX_RUNNERS) -> None:
         self.name = name
-        self._runtime = runtime
+        self.runtime = runtime
         self._queue: deque[Item] = deque()
         self.append = self._queue.append
         self.sleeping = False
@@ -335,7 +335,7 @@ class SharedLane:
                     self._vacant = True
         if self._vacant and not self._warned:
             self._warned = True
-            get_logger("genstage.runtime", runtime=self._runtime, stage=None, lane=self.name).warning(
+            get_logger("genstage.runtime", runtime=self.runtime, stage=None, lane=self.name).warning(
                 "all threads of a lane are in turns that block", threads=len(self._runners)
             )
 

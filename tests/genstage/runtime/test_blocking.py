@@ -1,6 +1,8 @@
 """Stages that block on the lane they share with others."""
 
+import logging
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -65,6 +67,23 @@ def test_a_stage_that_blocks_without_a_word_holds_up_the_others_for_a_moment_onl
     assert all(alive(other) for _ in range(100))
     assert ref._actor.lane.steals == 1
     assert not gate.is_set()
+
+
+def test_that_a_lane_goes_on_without_a_stage_is_told_to_who_debugs(start, stuck, request):
+    class Handler(logging.Handler):
+        def emit(self, record):
+            records.put(record)
+
+    records, logger, handler = SimpleQueue(), logging.getLogger("genstage.runtime"), Handler()
+    request.addfinalizer(lambda: (logger.removeHandler(handler), logger.setLevel(logging.NOTSET)))
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    ref, _ = start()
+    stuck(ref)
+
+    record = records.get(timeout=DEADLINE_S)  # the monitor's thread tells it when the lane goes on already
+    assert (record.event, record.stage) == ("a lane goes on without a turn that takes long", ref.name)
+    assert (record.runtime, record.lane) == (ref._actor.engine.name, ref._actor.lane.name)
 
 
 @pytest.mark.usefixtures("no_steals")
