@@ -6,6 +6,8 @@
     ├── OptionError            (also ValueError)    an option is missing, unknown or out of range
     ├── GraphError             (also ValueError)    a pipeline's nodes do not fit together
     ├── StartError                                  a stage did not start
+    ├── ChildError                                  a supervisor cannot do that to this child
+    ├── SupervisorError                             a supervisor has given up
     ├── NotAConsumerError                           something that takes no events was asked to subscribe
     ├── DeadStageError                              the stage is gone
     ├── SubscriptionError                           a producer has refused or cancelled a subscription
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AtHand",
     "CallTimeoutError",
+    "ChildError",
     "DeadStageError",
     "ForkedRuntimeError",
     "GenstageError",
@@ -45,6 +48,7 @@ __all__ = [
     "StageFailure",
     "StartError",
     "SubscriptionError",
+    "SupervisorError",
     "portable",
 ]
 
@@ -104,6 +108,49 @@ class StartError(GenstageError):
 
     def __init__(self, name: str, reason: object) -> None:
         super().__init__(f"{name!r} did not start: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class ChildError(GenstageError):
+    """A supervisor cannot do to a child what it was asked to.
+
+    Args:
+        supervisor: The supervisor's name.
+        child: The child's id.
+        problem: Why: ``"not_found"``, ``"running"``, ``"restarting"``, ``"already_started"``,
+            ``"already_present"`` (it is known, but does not run) or ``"max_children"``.
+    """
+
+    def __init__(self, supervisor: str, child: str, problem: str) -> None:
+        super().__init__(f"supervisor {supervisor!r}: child {child!r} {_CHILD_PROBLEMS[problem]}")
+        self.supervisor = supervisor
+        self.child = child
+        self.problem = problem
+
+
+_CHILD_PROBLEMS = {
+    "not_found": "is not known",
+    "running": "is running: terminate it first",
+    "restarting": "is being started again: terminate it first",
+    "already_started": "is running already",
+    "already_present": "is known, but does not run: restart it or delete it",
+    "max_children": "would be one more than max_children",
+}
+
+
+class SupervisorError(GenstageError):
+    """A supervisor has given up: its restarts were used up, or a child did not start.
+
+    ``__cause__`` is the exception of the child that failed in the end, if there was one.
+
+    Args:
+        name: The supervisor's name.
+        reason: Its exit reason, whose detail is the whole chain.
+    """
+
+    def __init__(self, name: str, reason: object) -> None:
+        super().__init__(f"supervisor {name!r} has ended: {reason}")
         self.name = name
         self.reason = reason
 

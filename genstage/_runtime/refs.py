@@ -1,4 +1,4 @@
-"""References to running stages, of whatever kind: what a client holds."""
+"""References to what runs: what a client holds of a stage, of whatever kind, or of a supervisor."""
 
 from __future__ import annotations
 
@@ -29,23 +29,27 @@ if TYPE_CHECKING:
     from genstage._runtime.actor import LaneActor
     from genstage._runtime.calls import Answer
 
-__all__ = ["CALL_TIMEOUT_S", "StageRef"]
+__all__ = ["CALL_TIMEOUT_S", "Ref", "StageRef"]
 
 CALL_TIMEOUT_S = 5.0
 
 
-class StageRef:
-    """A running stage. Safe to use from any thread, also when the stage has ended.
+class Ref:
+    """Something that runs: a stage or a supervisor. Safe to use from any thread, also when it has ended.
 
-    References to one stage are equal.
+    References to one of them are equal.
     """
+
+    _what = "stage"
+    _instead = "pass the stage's name, or the class that makes such a stage, and start it over there"
+    _aside = "use cast, send or async_subscribe, or stop by self.stage.stop"
 
     def __init__(self, actor: LaneActor) -> None:
         self._actor = actor
 
     @property
     def name(self) -> str:
-        """The stage's name."""
+        """Its name."""
         return self._actor.name
 
     @property
@@ -57,6 +61,113 @@ class StageRef:
     def reason(self) -> Reason | None:
         """Why it has ended; ``None`` while it is alive."""
         return self._actor.reason
+
+    def stop(self, reason: Reason | None = None, *, timeout_s: float | None = CALL_TIMEOUT_S) -> None:
+        """End it, behind the messages already waiting, and wait until it has.
+
+        Args:
+            reason: Why; by default ``Normal()``.
+            timeout_s: Seconds to wait; ``None`` for ever.
+
+        Raises:
+            CallTimeoutError: It has not ended in time.
+            DeadStageError: It was not alive.
+            OptionError: ``reason`` is none.
+            RuntimeError: The caller is it itself.
+        """
+        message = Stop(check_reason(reason))
+        if not self.alive:
+            raise DeadStageError(self.name, self._actor.reason)
+        self._refuse_self()
+        self._actor.tell(message)
+        self._wait_end(timeout_s)
+
+    def wait(self, *, timeout_s: float | None = None) -> None:
+        """Wait until it has ended by itself.
+
+        Args:
+            timeout_s: Seconds to wait; ``None``, the default, for ever.
+
+        Raises:
+            CallTimeoutError: It has not ended in time.
+            PipelineError: It did not end normally; ``__cause__`` is the exception, if there was one, and
+                ``failures`` names the stage that raised it: this one, or one that it ended with.
+            RuntimeError: The caller is it itself.
+        """
+        reason = self._wait_end(timeout_s)
+        if not isinstance(reason, (Normal, Shutdown)):
+            exception = getattr(reason, "exception", None)
+            failed = getattr(reason, "stage", None) or self.name  # perhaps another one, whose end was its too
+            raise PipelineError(self.name, (StageFailure(failed, reason, exception),)) from exception
+
+    def on_end(self, function: Callable[[Reason], object]) -> Callable[[], None]:
+        """Have a function called with the reason when it ends, or at once if it has.
+
+        Args:
+            function: Called once, by the thread in which it ends, or by this one. It must return
+                soon, and wait for nothing: it holds up other stages. What it raises is logged.
+
+        Returns:
+            A function that takes it back.
+
+        Example:
+            An asynchronous program waits by a future of its loop: ``ref.on_end(lambda reason:
+            loop.call_soon_threadsafe(ended.set_result, reason))``.
+        """
+        request = Callback(partial(_call_safely, function, self._actor))
+        self._actor.await_end(request)
+        return partial(self._actor.forget_request, request)
+
+    def _wait_end(self, timeout_s: float | None) -> Reason:
+        actor = self._actor
+        self._refuse_self()
+        seconds = _checked(timeout_s)
+        if not actor.wait_end(seconds):
+            raise CallTimeoutError(self.name, inf if seconds is None else seconds, to="end")
+        assert actor.reason is not None  # noqa: S101 - it has ended
+        return actor.reason
+
+    def _request(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
+        self._refuse_self()
+        seconds = _checked(timeout_s)
+        answer = self._actor.answer()
+        self._actor.request(make(answer), answer)
+        try:
+            return answer.get(self.name, seconds)
+        finally:
+            self._actor.forget_request(answer)
+
+    def _refuse_self(self) -> None:
+        if self._actor.in_turn:
+            raise RuntimeError(f"{self._what} {self.name!r} cannot wait for itself: {self._aside}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ref) and other._actor is self._actor
+
+    def __hash__(self) -> int:
+        return hash(self._actor)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a reference to {self._what} {self.name!r} cannot be pickled: it means one of this process; "
+            f"{self._instead}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} {self._actor.state}>"
+
+
+class StageRef(Ref):
+    """A running stage. Safe to use from any thread, also when the stage has ended.
+
+    References to one stage are equal.
+    """
 
     @property
     def pykka(self) -> pykka.ActorRef[Any]:
@@ -120,88 +231,6 @@ class StageRef:
         """
         self._actor.tell(Info(message))
 
-    def stop(self, reason: Reason | None = None, *, timeout_s: float | None = CALL_TIMEOUT_S) -> None:
-        """End the stage, behind the messages already waiting, and wait until it has.
-
-        Args:
-            reason: Why; by default ``Normal()``.
-            timeout_s: Seconds to wait; ``None`` for ever.
-
-        Raises:
-            CallTimeoutError: It has not ended in time.
-            DeadStageError: It was not alive.
-            OptionError: ``reason`` is none.
-            RuntimeError: The caller is the stage itself.
-        """
-        message = Stop(check_reason(reason))
-        if not self.alive:
-            raise DeadStageError(self.name, self._actor.reason)
-        self._refuse_self()
-        self._actor.tell(message)
-        self._wait_end(timeout_s)
-
-    def wait(self, *, timeout_s: float | None = None) -> None:
-        """Wait until the stage has ended by itself.
-
-        Args:
-            timeout_s: Seconds to wait; ``None``, the default, for ever.
-
-        Raises:
-            CallTimeoutError: It has not ended in time.
-            PipelineError: It did not end normally; ``__cause__`` is the exception, if there was one, and
-                ``failures`` names the stage that raised it: this one, or one that it ended with.
-            RuntimeError: The caller is the stage itself.
-        """
-        reason = self._wait_end(timeout_s)
-        if not isinstance(reason, (Normal, Shutdown)):
-            exception = getattr(reason, "exception", None)
-            failed = getattr(reason, "stage", None) or self.name  # perhaps another one, whose end was its too
-            raise PipelineError(self.name, (StageFailure(failed, reason, exception),)) from exception
-
-    def on_end(self, function: Callable[[Reason], object]) -> Callable[[], None]:
-        """Have a function called with the reason when the stage ends, or at once if it has.
-
-        Args:
-            function: Called once, by the thread in which the stage ends, or by this one. It must return
-                soon, and wait for nothing: it holds up other stages. What it raises is logged.
-
-        Returns:
-            A function that takes it back.
-
-        Example:
-            An asynchronous program waits for a stage by a future of its loop: ``ref.on_end(lambda reason:
-            loop.call_soon_threadsafe(ended.set_result, reason))``.
-        """
-        request = Callback(partial(_call_safely, function, self._actor))
-        self._actor.await_end(request)
-        return partial(self._actor.forget_request, request)
-
-    def _wait_end(self, timeout_s: float | None) -> Reason:
-        actor = self._actor
-        self._refuse_self()
-        seconds = _checked(timeout_s)
-        if not actor.wait_end(seconds):
-            raise CallTimeoutError(self.name, inf if seconds is None else seconds, to="end")
-        assert actor.reason is not None  # noqa: S101 - it has ended
-        return actor.reason
-
-    def _request(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
-        self._refuse_self()
-        seconds = _checked(timeout_s)
-        answer = self._actor.answer()
-        self._actor.request(make(answer), answer)
-        try:
-            return answer.get(self.name, seconds)
-        finally:
-            self._actor.forget_request(answer)
-
-    def _refuse_self(self) -> None:
-        if self._actor.in_turn:
-            raise RuntimeError(
-                f"stage {self.name!r} cannot wait for itself: use cast, send or async_subscribe, "
-                "or stop by self.stage.stop"
-            )
-
     def _counts(self) -> str:
         core = self._actor.behaviour
         if not isinstance(core, StageCore):
@@ -219,24 +248,6 @@ class StageRef:
                 f" out={core.producing.events_out} demand={demand} buffered={len(core.producing.buffer)}"
             )
         return "".join(parts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StageRef) and other._actor is self._actor
-
-    def __hash__(self) -> int:
-        return hash(self._actor)
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            f"a reference to stage {self.name!r} cannot be pickled: it means a stage of this process; "
-            "pass the stage's name, or the class that makes such a stage, and start it over there"
-        )
 
     def __repr__(self) -> str:
         lane = "own" if self._actor.own_lane else "shared"

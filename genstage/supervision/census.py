@@ -1,15 +1,28 @@
-"""What a supervisor tells of its children."""
+"""What a supervisor tells of its children, and how it is asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genstage._runtime.launch import ChildType
-    from genstage._runtime.refs import StageRef
 
-__all__ = ["ChildCounts", "ChildInfo"]
+__all__ = ["ChildCounts", "ChildInfo", "CountChildren", "WhichChildren"]
+
+
+@dataclass(slots=True)
+class WhichChildren:
+    """Client to supervisor: which children are there?"""
+
+    reply: Any
+
+
+@dataclass(slots=True)
+class CountChildren:
+    """Client to supervisor: how many are there?"""
+
+    reply: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +31,13 @@ class ChildInfo:
 
     Attributes:
         id: Its name among the children of its supervisor.
-        ref: What one holds of it; ``None`` while it is being started again.
+        ref: What one holds of it, such as a reference; ``None`` while it does not run.
         type: ``"supervisor"`` if it has children of its own, else ``"worker"``.
         restarting: Whether it is being started again.
     """
 
     id: str
-    ref: StageRef | None
+    ref: Any
     type: ChildType
     restarting: bool
 

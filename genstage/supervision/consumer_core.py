@@ -14,14 +14,12 @@ from genstage._runtime.starting import start_error
 from genstage._runtime.typed_refs import ref_to
 from genstage.errors import OptionError
 from genstage.stage import Consumer, StageContext
-from genstage.supervision.census import ChildCounts, ChildInfo
+from genstage.supervision.census import ChildCounts, ChildInfo, CountChildren, WhichChildren
 from genstage.supervision.children import ChildEnded, ChildStarted
 from genstage.supervision.consumer_ref import (
     ConsumerSupervisorRef,
-    CountChildren,
     StartChild,
     TerminateChild,
-    WhichChildren,
 )
 from genstage.supervision.independent import IndependentChild, IndependentChildren
 from genstage.supervision.intensity import Intensity

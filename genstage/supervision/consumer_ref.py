@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from genstage._runtime.refs import CALL_TIMEOUT_S, StageRef
 from genstage._runtime.typed_refs import ConsumerRef
 from genstage.errors import OptionError
+from genstage.supervision.census import CountChildren, WhichChildren
 
 if TYPE_CHECKING:
     from genstage._runtime.actor import LaneActor
     from genstage.supervision.census import ChildCounts, ChildInfo
 
-__all__ = ["ConsumerSupervisorRef", "CountChildren", "StartChild", "TerminateChild", "WhichChildren"]
+__all__ = ["ConsumerSupervisorRef", "StartChild", "TerminateChild"]
 
 In_contra = TypeVar("In_contra", contravariant=True)
 
@@ -31,20 +32,6 @@ class TerminateChild:
     """Client to supervisor: stop a child, for good."""
 
     actor: LaneActor
-    reply: Any
-
-
-@dataclass(slots=True)
-class WhichChildren:
-    """Client to supervisor: which children are there?"""
-
-    reply: Any
-
-
-@dataclass(slots=True)
-class CountChildren:
-    """Client to supervisor: how many are there?"""
-
     reply: Any
 
 

@@ -12,7 +12,7 @@ from genstage.errors import OptionError
 if TYPE_CHECKING:
     from genstage._core.reasons import Reason
 
-__all__ = ["GaveUp", "Intensity", "check_intensity"]
+__all__ = ["FailedToStart", "GaveUp", "Intensity", "check_intensity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,24 @@ class GaveUp:
             f"{self.supervisor!r} gave up, after {self.restarts} restarts within {self.window_s:g} s,"
             f" because of {self.child!r}: {self.reason}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FailedToStart:
+    """Why a supervisor did not start: a child of it did not. The detail of its ``Shutdown``.
+
+    Attributes:
+        supervisor: Its name.
+        child: The child.
+        reason: Why that did not start; a supervisor has its own reason in there.
+    """
+
+    supervisor: str
+    child: str
+    reason: Reason
+
+    def __str__(self) -> str:
+        return f"{self.supervisor!r} did not start, because of {self.child!r}: {self.reason}"
 
 
 def check_intensity(max_restarts: object, restart_window_s: object) -> tuple[int, float]:
