@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstage._core.reasons import Normal, Shutdown
 from genstage.supervision.children import Child, ChildEnded, Children, ChildStarted
-from genstage.supervision.intensity import GaveUp
+from genstage.supervision.telling import tell_gave_up, tell_not_restarted, tell_restart
 
 if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
     from genstage._runtime.launch import Launch
-    from genstage.supervision.intensity import Intensity
+    from genstage.supervision.intensity import GaveUp, Intensity
     from genstage.supervision.spec import Restart
 
 __all__ = ["IndependentChild", "IndependentChildren"]
@@ -139,7 +139,7 @@ class IndependentChildren:
             return event
         if event.started:
             return self._restart(child, event.reason)
-        self._port.report("child_not_restarted", child=child.name, reason=event.reason)
+        tell_not_restarted(self._port, child.name, event.reason)
         self._port.send(self._port.me, _TryAgain(child, event.reason))
         return None
 
@@ -153,13 +153,9 @@ class IndependentChildren:
 
     def _restart(self, child: IndependentChild[Any], reason: Reason) -> GaveUp | None:
         intensity, port = self._intensity, self._port
-        about: dict[str, Any] = {"supervisor": self._name, "child": child.name, "reason": reason}
         if intensity.allows(port.now_s):
-            port.emit("supervisor.restart", {"restarts": intensity.restarts, "delay_s": 0.0}, **about)
+            tell_restart(port, self._name, child.name, reason, restarts=intensity.restarts)
             self._children.start(child)
             return None
         del self.members[child]
-        gave_up = GaveUp(self._name, child.name, intensity.restarts, intensity.window_s, reason)
-        port.report("gave_up", problem=str(gave_up))
-        port.emit("supervisor.gave_up", {"restarts": intensity.restarts}, **about)
-        return gave_up
+        return tell_gave_up(port, self._name, child.name, reason, intensity)
