@@ -15,7 +15,9 @@ from genstage import (
     Run,
     Runtime,
     Subscription,
+    Supervisor,
     Task,
+    child_spec,
 )
 
 
@@ -73,6 +75,10 @@ spec = numbers.reduce(max, 0).child_spec("loading", restart="transient", shutdow
 assert_type(spec, ChildSpec[Run[int]])
 with Runtime() as runtime:
     assert_type(runtime.supervise(numbers.to_list()), Run[list[int]])
+    supervisor = runtime.supervise(Supervisor(child_spec("sum", Sum), spec, strategy="rest_for_one"))
+    assert_type(supervisor.child(spec), Run[int])
+    supervisor.child(spec).wait().upper()  # refused: attr-defined
+    Supervisor(Sum())  # refused: arg-type
 
 integers_are_numbers: Flow[float] = numbers
 texts_are_not: Flow[int] = Flow.from_iterable(words)  # refused: arg-type
