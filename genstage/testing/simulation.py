@@ -146,7 +146,7 @@ class Simulation(Probing):
         Raises:
             OptionError: It refuses an option, or the name is taken.
             StartError: Something in it did not start; ``__cause__`` is the exception it goes back to.
-            CallTimeoutError: Nothing moves any more, and it has not started.
+            CallTimeoutError: Nothing moves any more, and it has not started; it is killed.
         """
         if name is None:
             name = f"{type(recipe).__name__}-{next(self._numbers)}"
@@ -158,6 +158,7 @@ class Simulation(Probing):
         reasons: list[Reason | None] = []
         actor = self._network.spawn(make, name=name, listed=True, at_once=True, on_started=reasons.append)
         if not self._network.run_until(lambda: bool(reasons)):
+            self._network.kill(actor, Killed())
             raise CallTimeoutError(name, inf, to="start")
         if reasons[0] is not None:
             raise start_error(name, reasons[0])

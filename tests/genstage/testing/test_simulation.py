@@ -12,6 +12,7 @@ from genstage import (
     Crash,
     Finish,
     Killed,
+    Named,
     NoProc,
     Normal,
     Producer,
@@ -22,6 +23,7 @@ from genstage import (
     Unanswered,
 )
 from genstage._core.messages import Down
+from genstage._runtime.launch import STARTING
 from genstage._runtime.watch import Exited
 from genstage.errors import CallTimeoutError, DeadStageError, OptionError, StartError
 from genstage.supervision import Child, ChildEnded, ChildrenStarted, Group
@@ -186,6 +188,53 @@ def test_a_failure_that_takes_no_notes_stays_what_it_is():
 
     with pytest.raises(FrozenError), Simulation():
         raise FrozenError
+
+
+class Tree:
+    """A recipe whose behaviour starts as it is told."""
+
+    child_type = "supervisor"
+
+    def __init__(self, start):
+        self.begin = start
+
+    def launch(self, name):
+        assert name.startswith("Tree-")
+        return self
+
+    def make(self, port):
+        self.port = port
+        return self
+
+    def start(self):
+        return self.begin(self)
+
+    def handle(self, message):
+        """As a behaviour, a message; as a launch, what one holds of an actor."""
+        if message == "go on":
+            self.port.started()
+        return message
+
+
+def test_a_tree_is_started_when_all_of_it_has():
+    def later(tree):
+        tree.port.send(tree.port.me, "go on")
+        return STARTING
+
+    with Simulation() as simulation:
+        actor = simulation.supervise(Tree(later))
+        assert actor.alive
+        assert actor.name == "Tree-1"
+
+
+@pytest.mark.parametrize(
+    ("start", "error"), [(lambda _: Named("refused"), StartError), (lambda _: STARTING, CallTimeoutError)]
+)
+def test_a_tree_that_does_not_start_says_so(start, error):
+    with Simulation() as simulation:
+        with pytest.raises(error):
+            simulation.supervise(Tree(start))
+        assert simulation.find("Tree-1") is None
 
 
 # -- order ----------------------------------------------------------------------------------------------
