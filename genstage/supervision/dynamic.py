@@ -45,8 +45,7 @@ class DynamicSupervisor:
         OptionError: An option is wrong.
 
     Example:
-        >>> from genstage import Consumer, Runtime
-        >>> from genstage import child_spec
+        >>> from genstage import Consumer, Runtime, child_spec
         >>> with Runtime() as runtime:
         ...     sessions = runtime.supervise(DynamicSupervisor())
         ...     session = sessions.start_child(child_spec("session", Consumer, restart="temporary"))

@@ -45,7 +45,7 @@ class Supervisor:
         OptionError: An option is wrong, an id occurs twice, or a child is no ``ChildSpec``.
 
     Example:
-        >>> from genstage import Consumer, Runtime
+        >>> from genstage import Consumer, Runtime, child_spec
         >>> cache = child_spec("cache", Consumer)
         >>> with Runtime() as runtime:
         ...     supervisor = runtime.supervise(Supervisor(cache, max_restarts=10))
