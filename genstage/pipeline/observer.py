@@ -105,7 +105,7 @@ class Observer:
         if not isinstance(reason, Normal | Shutdown):
             self._errors = MappingProxyType({**self._errors, name: LastError.of(reason)})
         now_s = self._port.now_s
-        seen = view({name: actor}, now_s)
+        seen = view({name: actor}, now_s, queues=False)
         life_s = now_s - self._began_s
         busy = min(seen.stages[name].busy_s / life_s, 1.0) if life_s > 0 else 0.0
         self._ended = MappingProxyType({**self._ended, name: self._of(name, seen, busy)})
@@ -119,7 +119,7 @@ class Observer:
         self._task = task
 
     def _look(self) -> None:
-        seen = view(self._actors(), self._port.now_s)
+        seen = view(self._actors(), self._port.now_s, queues=False)
         self._health = self._health.after(self._sample(seen))
         self._port.schedule(_INTERVAL_S, Look(self._attempt))
 

@@ -131,15 +131,16 @@ class View:
         return Sample(self.at_s, progress, work, flows)
 
 
-def view(actors: Mapping[str, LaneActor], now_s: float, *, places: bool = False) -> View:
+def view(actors: Mapping[str, LaneActor], now_s: float, *, queues: bool = True, places: bool = False) -> View:
     """Look at the stages of a run.
 
     Args:
         actors: Their actors, by name.
         now_s: What time it is, on the runtime's clock.
+        queues: Whether to count what waits for them, for which the lanes' queues have to be gone through.
         places: Whether to look where those are that are in a callback.
     """
-    seen = {name: _sight(actor, now_s, places=places) for name, actor in actors.items()}
+    seen = {name: _sight(actor, now_s, queues=queues, places=places) for name, actor in actors.items()}
     return View(now_s, seen, _passages(actors))
 
 
@@ -159,12 +160,12 @@ def busy_s(actor: LaneActor, now_s: float) -> float:
     return actor.timed_s + actor.sampled_s + under_way_s
 
 
-def _sight(actor: LaneActor, now_s: float, *, places: bool) -> Sight:
+def _sight(actor: LaneActor, now_s: float, *, queues: bool, places: bool) -> Sight:
     core = actor.behaviour
     turn, where = turn_place(actor) if places else (actor.lane.turn_of(actor), None)
     if not isinstance(core, StageCore):
         state: StageState = "starting" if actor.alive else "ended"
-        return Sight(state, turn=turn, place=where, queue=0, busy_s=busy_s(actor, now_s))
+        return Sight(state, turn=turn, place=where, busy_s=busy_s(actor, now_s))
     consuming, producing, pending = core.consuming, core.producing, core.pending
     kept: Sequence[Kept] = () if producing is None else _asked(producing.dispatcher.kept, ())
     waiting = 0
@@ -175,7 +176,7 @@ def _sight(actor: LaneActor, now_s: float, *, places: bool) -> Sight:
         core.kind,
         events_in=0 if consuming is None else consuming.events_in,
         events_out=0 if producing is None else producing.events_out,
-        queue=(actor.lane.queued(actor) + waiting) if actor.alive else 0,
+        queue=actor.lane.queued(actor) + waiting if queues and actor.alive else 0,
         owes=0 if producing is None else _asked(producing.dispatcher.room, 0),
         buffered=0 if producing is None else len(producing.buffer) + sum(entry.events for entry in kept),
         kept=kept,
