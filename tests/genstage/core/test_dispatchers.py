@@ -251,3 +251,19 @@ def test_a_dispatcher_is_shown_by_its_kind_alone():
         pass
 
     assert [repr(made) for made in (BroadcastDispatcher(), Mine())] == ["<BroadcastDispatcher>", "<Mine>"]
+
+
+# -- looked at from outside ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [DemandDispatcher, BroadcastDispatcher])
+def test_what_each_has_asked_for_and_not_got_can_be_seen(kind):
+    dispatcher, _ = started(kind(), 2)
+    dispatcher.ask(1, 10)
+    dispatcher.ask(2, 4)
+    assert dispatcher.waiting() == {1: 10, 2: 4}
+    dispatcher.dispatch([1, 2, 3])
+    assert dispatcher.waiting() == ({1: 7, 2: 4} if kind is DemandDispatcher else {1: 7, 2: 1})
+    dispatcher.cancel(1)
+    assert dispatcher.waiting().keys() == {2}
+    assert dispatcher.kept() == ()

@@ -386,3 +386,20 @@ def test_by_default_events_are_spread_over_all_partitions_the_same_way_each_time
     assert ways[0] == ways[1]
     sizes = [len(events) for _, events in ways[0]]
     assert sizes == [24, 26, 24, 26]
+
+
+# -- looked at from outside ---------------------------------------------------------------------------
+
+
+def test_what_waits_in_a_partition_and_who_waits_can_be_seen(bench):
+    producer = partitioned(bench, partitions=3, spread=lambda event: (event, event % 3))
+    dispatcher = producer.core.producing.dispatcher
+    join(producer, 1, 0)
+    join(producer, 2, 1)
+    producer.ask(1, 2)
+    producer.ask(2, 5)
+    producer.emit(0, 3, 6, 2, 1)
+    producer.core.handle(m.Info("after them"))
+
+    assert dispatcher.waiting() == {1: 0, 2: 4}
+    assert dispatcher.kept() == [(0, 1, True), (2, 1, False)]  # the info waits there too, and is no event

@@ -209,16 +209,22 @@ def test_outside_of_a_turn_there_is_nothing_to_give_way():
     assert current_resident() is None
 
 
-def test_only_the_messages_of_an_actor_itself_are_counted_as_waiting_for_it(shared, gate):
-    in_turn(shared, gate)
+def test_only_what_is_sent_to_an_actor_counts_as_waiting_for_it(shared, gate):
+    before, after = threading.Event(), threading.Event()
+    lost = in_turn(shared, before)
+    shared.steal(shared.in_turn())
+    in_turn(shared, gate)  # from here on the lane stands still
     one, other = Actor(), Actor()
     for number in range(5):
         put(shared, one, number)
         put(shared, other, number)
-    shared.steal(shared.in_turn())  # their turn may come
+    put(shared, other)
+    before.set()
+    while not any(actor is lost for actor, _ in shared._queue.copy()):  # its turn ends
+        after.wait(0.001)
+
+    assert [shared.queued(actor) for actor in (one, other, lost)] == [5, 6, 0]
     gate.set()
-    handled(shared)
-    assert shared.queued(one) == 0
 
 
 # -- the baton of the shared lane ---------------------------------------------------------------------
