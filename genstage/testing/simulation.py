@@ -152,11 +152,13 @@ class Simulation(Probing):
             name = f"{type(recipe).__name__}-{next(self._numbers)}"
         _check_name(name)
         launch = recipe.launch(name)
-        return launch.handle(self._started(launch.make, name))
+        return launch.handle(self._started(launch.make, name, control=launch.control))
 
-    def _started(self, make: Callable[[Driver], Behaviour], name: str) -> LaneActor:
+    def _started(self, make: Callable[[Driver], Behaviour], name: str, *, control: bool = False) -> LaneActor:
         reasons: list[Reason | None] = []
-        actor = self._network.spawn(make, name=name, listed=True, at_once=True, on_started=reasons.append)
+        actor = self._network.spawn(
+            make, name=name, control=control, listed=True, at_once=True, on_started=reasons.append
+        )
         if not self._network.run_until(lambda: bool(reasons)):
             self._network.kill(actor, Killed())
             raise CallTimeoutError(name, inf, to="start")

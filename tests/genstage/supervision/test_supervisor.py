@@ -91,7 +91,7 @@ def end(reason):
 
 
 @pytest.fixture
-def make(simulation, stage, log):
+def make(simulation, stage):
     """Starts a supervisor of stages, each a name or a specification."""
 
     def make(*kids, of_kids=None, **options):
