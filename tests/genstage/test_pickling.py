@@ -12,7 +12,7 @@ import pytest
 
 import genstage
 import renderers
-from genstage import Consumer, Flow, GaveUp, GenstageError, Runtime, StageFailure, child_spec
+from genstage import Consumer, Flow, GaveUp, GenstageError, Runtime, StageFailure, Supervisor, child_spec
 from genstage._core import reasons
 from genstage.telemetry import TelemetryEvent
 from renderers import Column, Group, Report, Summary, sum_of
@@ -22,6 +22,7 @@ FIELDS = {
     "key": {"id": 7},
     "known": ("html", "pdf"),
     "position": 7,
+    "problem": "not_found",  # one that a child can have
     "reason": reasons.Named("no"),
     "record": 3,
     "timeout_s": 2.5,
@@ -118,6 +119,7 @@ def test_a_recipe_or_figure_is_a_value(value):
 
 def test_what_lives_in_this_process_refuses_and_says_what_to_pass():
     flow = Flow.from_iterable(range(3), name="three")
+    tree = copied(Supervisor(child_spec("cache", Consumer)))  # a recipe
     with Runtime(name="billing") as runtime:
         stage = runtime.start(Consumer, name="sink")
         numbers = runtime.from_iterable(range(3), name="numbers")
@@ -126,6 +128,7 @@ def test_what_lives_in_this_process_refuses_and_says_what_to_pass():
             refused = {
                 runtime: "runtime 'billing' cannot be pickled: .*; make one over there",
                 stage: "a reference to stage 'sink' cannot be pickled: .*; pass the stage's name",
+                runtime.supervise(tree, name="tree"): "a reference to supervisor 'tree' .*; pass the recipe",
                 run: r"run '.*' cannot be pickled: .*; pass its statistics\(\)",
                 pipeline.run_async(
                     runtime=runtime

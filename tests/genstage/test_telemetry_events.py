@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from genstage import (
+    Backoff,
     Consumer,
     ConsumerSupervisor,
     Crash,
@@ -18,7 +19,8 @@ from genstage import (
     PipelineError,
     Producer,
     Runtime,
-    Task,
+    Supervisor,
+    child_spec,
 )
 from genstage.telemetry import EVENTS
 
@@ -149,15 +151,36 @@ def test_of_a_kill(runtime, told, blocking):
     assert not [about for _, _, about in ends if about["stage"] in ("stuck", "idle")]
 
 
-@pytest.mark.usefixtures("expected_errors")
-def test_of_a_supervisor_that_gives_up(runtime, told):
-    def fail(_event):
-        raise error
+class Failing(Consumer):
+    """Raises as soon as it runs."""
 
-    error = ValueError("boom")
-    recipe = ConsumerSupervisor(lambda event: Task(fail, event), restart="transient", max_restarts=2)
-    tree = runtime.supervise(recipe, name="tree")
-    tree.subscribe(runtime.from_iterable([7]), max_demand=1)
+    def init(self):
+        self.stage.send("go")
+
+    def handle_info(self, _message):
+        raise ERROR
+
+
+ERROR = ValueError("boom")
+TREES = {
+    "of any children": lambda: Supervisor(child_spec("failing", Failing), max_restarts=2),
+    "that waits": lambda: Supervisor(
+        child_spec("failing", Failing),
+        max_restarts=2,
+        backoff=Backoff(first_s=0.001, max_s=0.001, jitter=0),
+    ),
+    "of a child per event": lambda: ConsumerSupervisor(
+        lambda _event: Failing(), restart="transient", max_restarts=2
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TREES)
+@pytest.mark.usefixtures("expected_errors")
+def test_of_a_supervisor_that_gives_up(runtime, told, kind):
+    tree = runtime.supervise(TREES[kind](), name="tree")
+    if kind == "of a child per event":
+        tree.subscribe(runtime.from_iterable([7]), max_demand=1)
     assert tree._actor.wait_end(DEADLINE_S)
     found = told.of("supervisor.restart", "supervisor.gave_up")
     assert [(name, figures) for name, figures, _ in found] == [
@@ -166,7 +189,9 @@ def test_of_a_supervisor_that_gives_up(runtime, told):
         ("supervisor.gave_up", {"restarts": 2}),
     ]
     assert {about["supervisor"] for _, _, about in found} == {"tree"}
-    assert {about["reason"] for _, _, about in found} == {Crash(error)}
+    assert {about["reason"] for _, _, about in found} == {Crash(ERROR)}
+    delays = {event.measurements["delay_s"] for event in told if event.name == "supervisor.restart"}
+    assert delays == {0.001 if kind == "that waits" else 0.0}
 
 
 PIPELINE = ("pipeline.start", "pipeline.restart", "pipeline.exception", "pipeline.drain", "pipeline.stop")
