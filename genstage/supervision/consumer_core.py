@@ -12,19 +12,16 @@ from genstage._core.results import Reply
 from genstage._core.stage import StageCore
 from genstage._runtime.starting import start_error
 from genstage._runtime.typed_refs import ref_to
-from genstage.errors import OptionError
+from genstage.errors import ChildError, OptionError
 from genstage.stage import Consumer, StageContext
 from genstage.supervision.census import ChildCounts, ChildInfo, CountChildren, WhichChildren
 from genstage.supervision.children import ChildEnded, ChildStarted
-from genstage.supervision.consumer_ref import (
-    ConsumerSupervisorRef,
-    StartChild,
-    TerminateChild,
-)
+from genstage.supervision.consumer_ref import ConsumerSupervisorRef, StartChild
 from genstage.supervision.independent import IndependentChild, IndependentChildren
 from genstage.supervision.intensity import Intensity
 from genstage.supervision.slots import Slots
 from genstage.supervision.spec import StageLaunch
+from genstage.supervision.supervisor_ref import TerminateById
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -242,11 +239,15 @@ class ConsumerSupervisorCore(StageCore):
     def _on_start_child(self, message: StartChild) -> None:
         self._start(message.event, None).starter = message.reply
 
-    def _on_terminate_child(self, message: TerminateChild) -> None:
-        child: Any = self._family.find(message.actor)
+    def _on_terminate(self, message: TerminateById) -> None:
+        target: Any = message.id
+        if isinstance(target, str):
+            found = (child for child in self._family.members if child.name == target)
+            child: Any = next(found, None)
+        else:
+            child, target = self._family.find(target), target.name
         if child is None:
-            wanted = f"a child of {self.name!r} that has not ended"
-            self.port.reply(message.reply, OptionError("child", ref_to(message.actor), wanted))
+            self.port.reply(message.reply, ChildError(self.name, target, "not_found"))
             return
         child.enders.append(message.reply)
         gone = self._family.stop(child)
@@ -277,7 +278,7 @@ class ConsumerSupervisorCore(StageCore):
     _REQUESTS: ClassVar[dict[type, Callable[[ConsumerSupervisorCore, Any], None]]] = {
         CountChildren: _on_count_children,
         StartChild: _on_start_child,
-        TerminateChild: _on_terminate_child,
+        TerminateById: _on_terminate,
         WhichChildren: _on_which_children,
     }
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from genstage._runtime.refs import CALL_TIMEOUT_S, StageRef
+from genstage._runtime.refs import CALL_TIMEOUT_S
 from genstage._runtime.typed_refs import ConsumerRef
-from genstage.errors import OptionError
-from genstage.supervision.census import CountChildren, WhichChildren
+from genstage.supervision.supervisor_ref import IndependentChildrenRef
 
 if TYPE_CHECKING:
-    from genstage._runtime.actor import LaneActor
-    from genstage.supervision.census import ChildCounts, ChildInfo
+    from genstage._runtime.refs import StageRef
 
-__all__ = ["ConsumerSupervisorRef", "StartChild", "TerminateChild"]
+__all__ = ["ConsumerSupervisorRef", "StartChild"]
 
 In_contra = TypeVar("In_contra", contravariant=True)
 
@@ -27,20 +25,8 @@ class StartChild:
     reply: Any
 
 
-@dataclass(slots=True)
-class TerminateChild:
-    """Client to supervisor: stop a child, for good."""
-
-    actor: LaneActor
-    reply: Any
-
-
-class ConsumerSupervisorRef(ConsumerRef[In_contra], Generic[In_contra]):
-    """A running ``ConsumerSupervisor``: a consumer that has children.
-
-    All that wait here raise ``CallTimeoutError`` when no answer came in time, ``DeadStageError`` when the
-    supervisor is not alive, and ``RuntimeError`` when the caller is the supervisor itself.
-    """
+class ConsumerSupervisorRef(IndependentChildrenRef, ConsumerRef[In_contra], Generic[In_contra]):
+    """A running ``ConsumerSupervisor``: a consumer that has children."""
 
     def start_child(self, event: In_contra, *, timeout_s: float | None = CALL_TIMEOUT_S) -> StageRef | None:
         """Start a child for an event that comes from no producer; it is in nobody's demand.
@@ -55,45 +41,12 @@ class ConsumerSupervisorRef(ConsumerRef[In_contra], Generic[In_contra]):
         Raises:
             OptionError: No stage is made for the event.
             StartError: It did not start; ``__cause__`` is what it raised.
+            CallTimeoutError: It has not started in time; it goes on starting.
+            DeadStageError: The supervisor is not alive.
+            RuntimeError: The caller is the supervisor itself.
 
         Source:
             GenStage's ``ConsumerSupervisor.start_child/2``.
         """
         ref: StageRef | None = self._request(lambda answer: StartChild(event, answer), timeout_s)
         return ref
-
-    def terminate_child(self, child: StageRef, *, timeout_s: float | None = None) -> None:
-        """Stop a child by its shutdown rule, and wait until it has ended. It is not started again.
-
-        Args:
-            child: Its reference. While it is being started again, the old one will do.
-            timeout_s: Seconds to wait; ``None``, the default, for ever.
-
-        Raises:
-            OptionError: It is no child of this supervisor, or none any more.
-
-        Source:
-            GenStage's ``ConsumerSupervisor.terminate_child/2``.
-        """
-        if not isinstance(child, StageRef):
-            raise OptionError("child", child, "a reference to a child")
-        actor = child._actor  # noqa: SLF001 - references belong together
-        self._request(lambda answer: TerminateChild(actor, answer), timeout_s)
-
-    def which_children(self, *, timeout_s: float | None = CALL_TIMEOUT_S) -> list[ChildInfo]:
-        """The children that have started and have not ended for good, oldest first.
-
-        Source:
-            GenStage's ``ConsumerSupervisor.which_children/1``.
-        """
-        found: list[ChildInfo] = self._request(WhichChildren, timeout_s)
-        return found
-
-    def count_children(self, *, timeout_s: float | None = CALL_TIMEOUT_S) -> ChildCounts:
-        """How many there are.
-
-        Source:
-            GenStage's ``ConsumerSupervisor.count_children/1``.
-        """
-        counts: ChildCounts = self._request(CountChildren, timeout_s)
-        return counts

@@ -21,8 +21,10 @@ __all__ = [
     "DeleteChild",
     "DynamicSupervisorRef",
     "FindChild",
+    "IndependentChildrenRef",
     "RestartChild",
     "StartSpec",
+    "SupervisingRef",
     "SupervisorRef",
     "TerminateById",
 ]
@@ -40,7 +42,7 @@ class StartSpec:
 
 @dataclass(slots=True)
 class TerminateById:
-    """Client to supervisor: stop a child, for good."""
+    """Client to supervisor: stop a child, for good; some know it by its actor too."""
 
     id: str
     reply: Any
@@ -70,8 +72,8 @@ class FindChild:
     reply: Any
 
 
-class _SupervisingRef(Ref):
-    """What the references to both kinds of supervisors have in common."""
+class SupervisingRef(Ref):
+    """What the references to all kinds of supervisors have in common."""
 
     _what = "supervisor"
     _instead = "pass the recipe, and start it over there"
@@ -126,6 +128,49 @@ class _SupervisingRef(Ref):
         counts: ChildCounts = self._request(CountChildren, timeout_s)
         return counts
 
+    def _order(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
+        """Request what the supervisor does only when it has nothing else to do."""
+        caller = self._actor.engine.current_actor()
+        while caller is not None and caller is not self._actor:
+            if caller.starting:
+                raise RuntimeError(
+                    f"{caller.name!r} cannot wait for supervisor {self.name!r}, which waits for its start: "
+                    "send yourself a message in init, and ask when that comes"
+                )
+            caller = caller.parent
+        return self._request(make, timeout_s)
+
+
+class IndependentChildrenRef(SupervisingRef):
+    """What those have in common that forget a child when it has ended for good."""
+
+    def terminate_child(self, child: Ref | str, *, timeout_s: float | None = None) -> None:
+        """Stop a child by its shutdown rule, and wait until it has ended. It is forgotten.
+
+        Args:
+            child: What one holds of it, if that is a reference (while it is being started again, the old one
+                will do); or its id, which means the oldest child with that id.
+            timeout_s: Seconds to wait; ``None``, the default, for ever.
+
+        Raises:
+            ChildError: There is no such child.
+            OptionError: ``child`` is neither.
+            CallTimeoutError: It has not ended in time; it goes on ending.
+            DeadStageError: This supervisor is not alive.
+            RuntimeError: The caller is a child of the supervisor that has not started itself.
+
+        Source:
+            OTP's ``DynamicSupervisor.terminate_child/2``, and GenStage's of ``ConsumerSupervisor``.
+        """
+        if not isinstance(child, Ref | str):
+            raise OptionError("child", child, "a reference to a child, or its id")
+        target: Any = child if isinstance(child, str) else child._actor  # noqa: SLF001 - references belong together
+        self._order(lambda answer: TerminateById(target, answer), timeout_s)
+
+
+class _StartingRef(SupervisingRef):
+    """What those have in common that start children of any specification."""
+
     def start_child(self, spec: ChildSpec[H], *, timeout_s: float | None = CALL_TIMEOUT_S) -> H:
         """Start one more child, and wait until it has started.
 
@@ -153,20 +198,8 @@ class _SupervisingRef(Ref):
         handle: H = self._order(lambda answer: StartSpec(spec, answer), timeout_s)
         return handle
 
-    def _order(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
-        """Request what the supervisor does only when it has nothing else to do."""
-        caller = self._actor.engine.current_actor()
-        while caller is not None and caller is not self._actor:
-            if caller.starting:
-                raise RuntimeError(
-                    f"{caller.name!r} cannot wait for supervisor {self.name!r}, which waits for its start: "
-                    "send yourself a message in init, and ask when that comes"
-                )
-            caller = caller.parent
-        return self._request(make, timeout_s)
 
-
-class SupervisorRef(_SupervisingRef):
+class SupervisorRef(_StartingRef):
     """A running ``Supervisor``. Safe to use from any thread, also when it has ended.
 
     What it is asked for while it starts, stops or restarts children is done after that; only
@@ -261,31 +294,8 @@ class SupervisorRef(_SupervisingRef):
         self._order(lambda answer: DeleteChild(_id(child), answer), timeout_s)
 
 
-class DynamicSupervisorRef(_SupervisingRef):
+class DynamicSupervisorRef(IndependentChildrenRef, _StartingRef):
     """A running ``DynamicSupervisor``. Safe to use from any thread, also when it has ended."""
-
-    def terminate_child(self, child: Ref | str, *, timeout_s: float | None = None) -> None:
-        """Stop a child by its shutdown rule, and wait until it has ended. It is forgotten.
-
-        Args:
-            child: What one holds of it, if that is a reference; or its id, which means the oldest child with
-                that id.
-            timeout_s: Seconds to wait; ``None``, the default, for ever.
-
-        Raises:
-            ChildError: There is no such child.
-            OptionError: ``child`` is neither.
-            CallTimeoutError: It has not ended in time; it goes on ending.
-            DeadStageError: This supervisor is not alive.
-            RuntimeError: As for :meth:`start_child`.
-
-        Source:
-            OTP's ``DynamicSupervisor.terminate_child/2``.
-        """
-        if not isinstance(child, Ref | str):
-            raise OptionError("child", child, "a reference to a child, or its id")
-        target: Any = child if isinstance(child, str) else child._actor  # noqa: SLF001 - references belong together
-        self._order(lambda answer: TerminateById(target, answer), timeout_s)
 
 
 def _id(child: object) -> str:

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genstage import (
+    ChildError,
     Consumer,
     ConsumerSupervisor,
     Finish,
     Killed,
     Named,
     Normal,
-    OptionError,
     Producer,
     Shutdown,
     Stop,
@@ -235,5 +235,5 @@ def act(world, action, data):
         elif action == "terminate":
             try:
                 world.ref.terminate_child(ref)
-            except OptionError:  # it has been told to end before
+            except ChildError:  # it has been told to end before
                 assert not ref.alive

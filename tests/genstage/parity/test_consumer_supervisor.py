@@ -10,6 +10,7 @@ import pytest
 
 from genstage import (
     CallTimeoutError,
+    ChildError,
     Consumer,
     ConsumerSupervisor,
     DeadStageError,
@@ -430,7 +431,7 @@ def test_terminate_child(supervised, shutdown_s, reason):
     child = supervisor.ref.start_child("ok")
     supervisor.ref.terminate_child(child)
     assert child.reason == reason
-    with pytest.raises(OptionError, match="child"):
+    with pytest.raises(ChildError, match="is not known"):
         supervisor.ref.terminate_child(child)
     assert supervisor.counts == (0, 0)
 
@@ -443,7 +444,7 @@ def test_a_child_that_is_being_started_again_is_terminated_by_its_old_reference(
     supervisor.up()
     supervisor.expect("error")
     supervisor.ref.terminate_child(child)
-    with pytest.raises(OptionError, match="child"):
+    with pytest.raises(ChildError, match="is not known"):
         supervisor.ref.terminate_child(child)
     assert supervisor.counts == (0, 0)
 

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 import pytest
 
 from genstage import (
+    ChildError,
     Consumer,
     ConsumerSupervisor,
     ConsumerSupervisorRef,
@@ -15,10 +16,13 @@ from genstage import (
     Named,
     Normal,
     OptionError,
+    Producer,
     Runtime,
     Shutdown,
     StartError,
     Stop,
+    Supervisor,
+    SupervisorError,
     Task,
     child_spec,
 )
@@ -203,13 +207,64 @@ def test_restarts_and_giving_up_are_told_to_telemetry(runtime, expected_errors):
     assert [record.event for record in expected_errors] == ["gave up"]
 
 
+def test_whoever_waits_for_it_is_told_that_it_gave_up(runtime, expected_errors):
+    error = ValueError("oops")
+
+    def fail(_event):
+        raise error
+
+    recipe = ConsumerSupervisor(lambda event: Task(fail, event), restart="transient", max_restarts=0)
+    ref = runtime.supervise(recipe, name="jobs")
+    ref.subscribe(runtime.from_iterable([1]))
+    with pytest.raises(SupervisorError, match="'jobs' gave up") as raised:
+        ref.wait(timeout_s=DEADLINE_S)
+    assert raised.value.__cause__ is error
+    assert "gave up" in {record.event for record in expected_errors}
+
+
+def test_under_a_supervisor_it_is_started_again_and_finds_its_producers(runtime):
+    seen = SimpleQueue()
+    letters = child_spec("letters", Letters, name="letters")
+    recipe = ConsumerSupervisor(lambda event: Task(seen.put, event), subscribe_to=["letters"])
+    jobs = child_spec("jobs", recipe)
+    tree = runtime.supervise(Supervisor(letters, jobs, strategy="rest_for_one"))
+    first = tree.child(jobs)
+    assert isinstance(first, ConsumerSupervisorRef)
+    tree.child(letters).cast(["a"])
+    assert seen.get(timeout=DEADLINE_S) == "a"
+
+    restarts = SimpleQueue()
+    runtime.telemetry.attach("queue", restarts.put, events=["supervisor.restart"])
+    runtime._engine.kill(first._actor, Killed())
+    assert restarts.get(timeout=DEADLINE_S).metadata["child"] == "jobs"
+    again = tree.child(jobs)
+    tree.child(letters).cast(["b"])
+    assert seen.get(timeout=DEADLINE_S) == "b"
+    assert again.alive
+    assert not first.alive
+
+
+class Letters(Producer):
+    """Emits what it is told to."""
+
+    def handle_demand(self, _demand):
+        return []
+
+    def handle_cast(self, letters):
+        return letters
+
+
 def test_what_is_no_child_is_not_terminated(runtime):
     ref = runtime.supervise(ConsumerSupervisor(lambda _: Consumer()))
     other = runtime.start(Consumer)
-    with pytest.raises(OptionError, match="child"):
-        ref.terminate_child(other)
-    with pytest.raises(OptionError, match="reference"):
-        ref.terminate_child("other")
+    for wrong in (other, "other"):
+        with pytest.raises(ChildError, match="is not known"):
+            ref.terminate_child(wrong)
+    with pytest.raises(OptionError, match="its id"):
+        ref.terminate_child(7)
+    child = ref.start_child("event")
+    ref.terminate_child(child.name)
+    assert child.reason == Shutdown()
     assert other.alive
 
 
