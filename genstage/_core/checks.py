@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from math import inf
 from typing import Any
 
 from genstage._core.reasons import Normal, Reason
 from genstage.errors import OptionError
 
-__all__ = ["LONGEST_S", "check_choice", "check_count", "check_flag", "check_reason", "check_seconds"]
+__all__ = [
+    "LONGEST_S",
+    "check_choice",
+    "check_count",
+    "check_flag",
+    "check_methods",
+    "check_reason",
+    "check_seconds",
+]
 
 LONGEST_S = 1_000_000_000
 
@@ -48,6 +57,18 @@ def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
         raise OptionError(name, value, "one of " + ", ".join(allowed))
     return value
+
+
+def check_methods(owner: object, *names: str) -> None:
+    """Methods that do their work when they are called; those that there are not may be missing.
+
+    Raises:
+        OptionError: One only makes a coroutine or a generator, which nobody would run.
+    """
+    for name in names:
+        method = getattr(owner, name, None)
+        if any(is_kind(method) for is_kind in (iscoroutinefunction, isasyncgenfunction, isgeneratorfunction)):
+            raise OptionError(name, owner, "a plain method, without async and yield: nobody would run it")
 
 
 def check_reason(value: object) -> Reason:

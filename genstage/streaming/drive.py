@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from genstage._core.checks import check_methods
 from genstage.errors import GenstageError
 from genstage.streaming.chunk import at_chunk
 
@@ -34,9 +35,13 @@ class Drive:
     Args:
         consumer: The consumer.
         output: What it writes to.
+
+    Raises:
+        OptionError: A method of the consumer is asynchronous, or a generator.
     """
 
     def __init__(self, consumer: StreamingConsumer[Any, Any, Any], output: Output) -> None:
+        check_methods(consumer, "begin", "consume_chunk", "finalize")
         self._consumer = consumer
         self._output = output
         self._state = consumer.begin(output)

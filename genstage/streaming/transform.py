@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from genstage._core.checks import check_methods
 from genstage._core.dispatchers.broadcast import BroadcastDispatcher
 from genstage.stage import ProducerConsumer
 from genstage.streaming.chunk import Chunk, at_chunk
@@ -35,9 +36,13 @@ class TransformStage(ProducerConsumer[Chunk[Any], Chunk[Any]]):
 
     Args:
         transform: What is done to each chunk.
+
+    Raises:
+        OptionError: A method of the transform is asynchronous, or a generator.
     """
 
     def __init__(self, transform: Transform[Any, Any]) -> None:
+        check_methods(transform, "begin", "apply")
         self._transform = transform
         self._state = transform.begin()
 
