@@ -251,6 +251,13 @@ class Producing:
         self._core.begin_end()
         return events
 
+    def drain(self, result: Any) -> None:
+        """End the data with what ``handle_drain`` returned, behind what has accumulated."""
+        last = self.events_of("handle_drain", result)
+        self._core.begin_end()
+        self.set_mode("forward")
+        self.emit("handle_drain", last)
+
     def discard(self, count: int) -> None:
         """Tell of events that nobody gets."""
         if count and self._core.stage.format_discarded(count):

@@ -192,14 +192,11 @@ class StageCore:
             self._upstream_ended(message.tag, Cancellation("cancel", message.reason))
 
     def _on_drain(self, message: m.Drain) -> None:
-        if self.kind != "producer":
+        if self.kind == "producer":
+            self.drained = self.drained or not self.finishing
+            self._producing.drain(None if self.finishing else self.stage.handle_drain())
+        else:
             self._wrong_kind(message)
-        elif not self.finishing:
-            self.drained = True
-            last = self._producing.events_of("handle_drain", self.stage.handle_drain())
-            self.begin_end()
-            self._producing.set_mode("forward")  # what has accumulated leaves too
-            self._producing.emit("handle_drain", last)
 
     def _on_drained(self, _message: m.Drained) -> None:
         self._drained_sent = False

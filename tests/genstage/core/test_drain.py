@@ -137,6 +137,16 @@ def test_a_second_drain_and_one_behind_the_end_of_the_data_change_nothing(bench)
     assert not finishing.core.drained
 
 
+def test_a_drain_ends_the_pause_of_a_producer_whose_data_has_ended(bench):
+    producer = bench("producer")
+    producer.subscribe(1)
+    producer.handle(m.Cast(Finish([1])))
+    producer.handle(m.SetDemand("accumulate"))
+    assert producer.ask(1, 1) == []
+    assert producer.handle(m.Drain()) == [("events", "c1", 1, [1]), *finished(1), *ENDS]
+    assert not producer.core.drained
+
+
 def test_a_drain_without_consumers_ends_at_once(bench):
     assert bench("producer").handle(m.Drain()) == [*DRAINED, *ENDS]
 
