@@ -11,14 +11,13 @@ from genstage._core.reasons import Crash, Normal, Shutdown
 from genstage._core.results import Reply
 from genstage._core.stage import StageCore
 from genstage._runtime.starting import start_error
-from genstage._runtime.typed_refs import ref_to
-from genstage.errors import ChildError, OptionError
+from genstage.errors import OptionError
 from genstage.stage import Consumer, StageContext
-from genstage.supervision.census import ChildCounts, ChildInfo, CountChildren, WhichChildren
-from genstage.supervision.children import ChildEnded, ChildStarted
+from genstage.supervision.census import ChildCounts, CountChildren, WhichChildren
+from genstage.supervision.children import ChildEnded
 from genstage.supervision.consumer_ref import ConsumerSupervisorRef, StartChild
 from genstage.supervision.independent import IndependentChild, IndependentChildren
-from genstage.supervision.intensity import Intensity
+from genstage.supervision.intensity import GaveUp, Intensity
 from genstage.supervision.slots import Slots
 from genstage.supervision.spec import StageLaunch
 from genstage.supervision.supervisor_ref import TerminateById
@@ -64,19 +63,15 @@ class _EventChild(IndependentChild[Any]):
 
     Attributes:
         supply: Where the event came from; ``None`` if from ``start_child``.
-        starter: Who waits for its start.
-        enders: Who wait for its end.
     """
 
-    __slots__ = ("enders", "starter", "supply")
+    __slots__ = ("supply",)
 
     def __init__(
         self, name: str, launch: StageLaunch, restart: Restart, shutdown_s: float, supply: _Supply | None
     ) -> None:
         super().__init__(name, launch, restart, shutdown_s=shutdown_s)
         self.supply = supply
-        self.starter: Any = None
-        self.enders: list[Any] = []
 
 
 class _Intake(Consumer[Any]):
@@ -180,17 +175,10 @@ class ConsumerSupervisorCore(StageCore):
 
     def _about_child(self, message: Any) -> None:
         event = self._family.handle(message)
-        if isinstance(event, ChildStarted):
-            self._child_started(event.child)
-        elif isinstance(event, ChildEnded):
+        if isinstance(event, ChildEnded):
             self._child_gone(event)
-        elif event is not None:
+        elif isinstance(event, GaveUp):
             self._end(Shutdown(event))
-
-    def _child_started(self, child: Any) -> None:
-        if child.starter is not None:
-            starter, child.starter = child.starter, None
-            self.port.reply(starter, ref_to(child.actor))
 
     def _child_gone(self, event: ChildEnded) -> None:
         child: Any = event.child
@@ -199,8 +187,6 @@ class ConsumerSupervisorCore(StageCore):
             self._not_started(child, event.reason)
         if supply is not None and supply.open and self._ending is None:
             supply.subscription.ask(supply.slots.finish())
-        for ender in child.enders:
-            self.port.reply(ender, None)
         if self._family.members or self._waiting:
             return
         if self._ending is not None:
@@ -240,40 +226,17 @@ class ConsumerSupervisorCore(StageCore):
         self._start(message.event, None).starter = message.reply
 
     def _on_terminate(self, message: TerminateById) -> None:
-        target: Any = message.id
-        if isinstance(target, str):
-            found = (child for child in self._family.members if child.name == target)
-            child: Any = next(found, None)
-        else:
-            child, target = self._family.find(target), target.name
-        if child is None:
-            self.port.reply(message.reply, ChildError(self.name, target, "not_found"))
-            return
-        child.enders.append(message.reply)
-        gone = self._family.stop(child)
+        gone = self._family.terminate(message.id, message.reply)
         if gone is not None:
             self._child_gone(gone)
 
     def _on_which_children(self, message: WhichChildren) -> None:
-        self.port.reply(message.reply, self._census())
+        self.port.reply(message.reply, self._family.census())
 
     def _on_count_children(self, message: CountChildren) -> None:
-        census = self._census()
+        census = self._family.census()
         active = sum(not child.restarting for child in census)
         self.port.reply(message.reply, ChildCounts(1, active, 0, len(census)))
-
-    def _census(self) -> list[ChildInfo]:
-        """The children that have got through a start."""
-        known = [child for child in self._family.members if child.started or child.restarting]
-        return [
-            ChildInfo(
-                child.name,
-                None if child.restarting or child.actor is None else ref_to(child.actor),
-                "worker",
-                child.restarting,
-            )
-            for child in known
-        ]
 
     _REQUESTS: ClassVar[dict[type, Callable[[ConsumerSupervisorCore, Any], None]]] = {
         CountChildren: _on_count_children,

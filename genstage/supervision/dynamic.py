@@ -9,10 +9,10 @@ from genstage._core.messages import Stop
 from genstage._core.reasons import Shutdown
 from genstage._runtime.starting import start_error
 from genstage.errors import ChildError, GenstageError
-from genstage.supervision.census import ChildCounts, ChildInfo, CountChildren, WhichChildren
-from genstage.supervision.children import ChildEnded, ChildStarted
+from genstage.supervision.census import ChildCounts, CountChildren, WhichChildren
+from genstage.supervision.children import ChildEnded
 from genstage.supervision.independent import IndependentChild, IndependentChildren
-from genstage.supervision.intensity import Intensity, check_intensity
+from genstage.supervision.intensity import GaveUp, Intensity, check_intensity
 from genstage.supervision.supervisor import check_significant
 from genstage.supervision.supervisor_ref import DynamicSupervisorRef, StartSpec, TerminateById
 
@@ -95,29 +95,19 @@ class _Launch:
         """Nobody waits for that: a reference is of one incarnation."""
 
 
-class _DynamicChild(IndependentChild[Any]):
-    """A child, and who waits for what of it.
-
-    Attributes:
-        spec: Its specification.
-        starter: Who waits for its start.
-        enders: Who wait for its end.
-    """
-
-    __slots__ = ("enders", "spec", "starter")
-
-    def __init__(self, spec: ChildSpec[Any], starter: Any) -> None:
-        assert spec.shutdown_s is not None  # noqa: S101 - the specification has set it
-        super().__init__(
-            spec.name or spec.id,
-            spec.launch(),
-            spec.restart,
-            shutdown_s=spec.shutdown_s,
-            listed=spec.name is not None,
-        )
-        self.spec = spec
-        self.starter = starter
-        self.enders: list[Any] = []
+def _child(spec: ChildSpec[Any], starter: Any) -> IndependentChild[Any]:
+    assert spec.shutdown_s is not None  # noqa: S101 - the specification has set it
+    child = IndependentChild(
+        spec.name or spec.id,
+        spec.launch(),
+        spec.restart,
+        shutdown_s=spec.shutdown_s,
+        listed=spec.name is not None,
+    )
+    child.id = spec.id
+    child.type = spec.type
+    child.starter = starter
+    return child
 
 
 class _DynamicSupervising:
@@ -144,11 +134,9 @@ class _DynamicSupervising:
     def handle(self, message: Any) -> None:
         """As :class:`~genstage._runtime.launch.Behaviour`."""
         event = self._family.handle(message)
-        if isinstance(event, ChildStarted):
-            self._child_started(event.child)
-        elif isinstance(event, ChildEnded):
+        if isinstance(event, ChildEnded):
             self._child_gone(event)
-        elif event is not None:
+        elif isinstance(event, GaveUp):
             self._end(Shutdown(event))
         elif isinstance(message, Stop):
             self._end(message.reason)
@@ -165,17 +153,11 @@ class _DynamicSupervising:
         if self._ending is not None and not self._family.members:
             self._port.stop(self._ending)
 
-    def _child_started(self, child: Any) -> None:
-        starter, child.starter = child.starter, None
-        self._port.reply(starter, child.launch.handle(child.actor))
-
     def _child_gone(self, event: ChildEnded) -> None:
         child: Any = event.child
         child.launch.over()
         if child.starter is not None:
             self._port.reply(child.starter, start_error(child.name, event.reason))
-        for ender in child.enders:
-            self._port.reply(ender, None)
         self._end_when_alone()
 
     # -- requests -------------------------------------------------------------------------------------
@@ -189,51 +171,26 @@ class _DynamicSupervising:
             return
         try:
             check_significant(spec, "never")
-            child = _DynamicChild(spec, message.reply)
+            child = _child(spec, message.reply)
         except GenstageError as error:
             self._port.reply(message.reply, error)
             return
         self._family.start(child)
 
     def _on_terminate(self, message: TerminateById) -> None:
-        target: Any = message.id
-        child: Any = self._by_id(target) if isinstance(target, str) else self._family.find(target)
-        if child is None:
-            shown = target if isinstance(target, str) else target.name
-            self._port.reply(message.reply, ChildError(self._name, shown, "not_found"))
-            return
-        child.enders.append(message.reply)
-        gone = self._family.stop(child)
+        gone = self._family.terminate(message.id, message.reply)
         if gone is not None:
             self._child_gone(gone)
 
-    def _by_id(self, id_: str) -> _DynamicChild | None:
-        children: Any = self._family.members
-        return next((child for child in children if child.spec.id == id_), None)
-
     def _on_which(self, message: WhichChildren) -> None:
-        self._port.reply(message.reply, self._census())
+        self._port.reply(message.reply, self._family.census())
 
     def _on_count(self, message: CountChildren) -> None:
-        census = self._census()
+        census = self._family.census()
         supervisors = sum(child.type == "supervisor" for child in census)
         active = sum(child.ref is not None for child in census)
         counts = ChildCounts(len(census), active, supervisors, len(census) - supervisors)
         self._port.reply(message.reply, counts)
-
-    def _census(self) -> list[ChildInfo]:
-        """The children that have got through a start."""
-        children: Any = self._family.members
-        return [
-            ChildInfo(
-                child.spec.id,
-                None if child.restarting else child.launch.handle(child.actor),
-                child.spec.type,
-                child.restarting,
-            )
-            for child in children
-            if child.started or child.restarting
-        ]
 
     _REQUESTS: ClassVar[dict[type, Callable[[_DynamicSupervising, Any], None]]] = {
         CountChildren: _on_count,

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstage._core.reasons import Normal, Shutdown
+from genstage.errors import ChildError
+from genstage.supervision.census import ChildInfo
 from genstage.supervision.children import Child, ChildEnded, Children, ChildStarted
 from genstage.supervision.telling import tell_gave_up, tell_not_restarted, tell_restart
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
-    from genstage._runtime.launch import Launch
+    from genstage._runtime.launch import ChildType, Launch
     from genstage.supervision.intensity import GaveUp, Intensity
     from genstage.supervision.spec import Restart
 
@@ -36,11 +38,15 @@ class IndependentChild(Child[H]):
     """One of them.
 
     Attributes:
+        id: What its supervisor calls it; its name, unless something else is set.
+        type: What it is.
         restart: Whether it is started again when it has ended.
         known: The last incarnation that has started: whose reference users have.
+        starter: Who waits for its start, and will hold it.
+        enders: Who wait for its end.
     """
 
-    __slots__ = ("known", "restart")
+    __slots__ = ("enders", "id", "known", "restart", "starter", "type")
 
     def __init__(
         self,
@@ -52,8 +58,12 @@ class IndependentChild(Child[H]):
         listed: bool = False,
     ) -> None:
         super().__init__(name, launch, shutdown_s=shutdown_s, listed=listed)
+        self.id = name
+        self.type: ChildType = "worker"
         self.restart: Restart = restart
         self.known: LaneActor | None = None
+        self.starter: Any = None
+        self.enders: list[Any] = []
 
     @property
     def restarting(self) -> bool:
@@ -93,9 +103,25 @@ class IndependentChildren:
         self.members[child] = None
         self._children.start(child)
 
-    def find(self, actor: LaneActor) -> IndependentChild[Any] | None:
-        """The child with this incarnation: the present one, or the last one that has started."""
-        return next((child for child in self.members if actor in (child.known, child.actor)), None)
+    def find(self, target: str | LaneActor) -> IndependentChild[Any] | None:
+        """The oldest child with this id, or the one with this incarnation: present, or the last to start."""
+        if isinstance(target, str):
+            return next((child for child in self.members if child.id == target), None)
+        return next((child for child in self.members if target in (child.known, child.actor)), None)
+
+    def terminate(self, target: str | LaneActor, reply: Any) -> ChildEnded | None:
+        """Stop a child, for good; ``reply`` is told when it has ended, or that there is none.
+
+        Returns:
+            As :meth:`stop`.
+        """
+        child = self.find(target)
+        if child is None:
+            shown = target if isinstance(target, str) else target.name
+            self._port.reply(reply, ChildError(self._name, shown, "not_found"))
+            return None
+        child.enders.append(reply)
+        return self.stop(child)
 
     def stop(self, child: IndependentChild[Any]) -> ChildEnded | None:
         """Tell a child to stop, for good.
@@ -106,8 +132,20 @@ class IndependentChildren:
         if child.alive:
             self._children.stop(child)
             return None
-        del self.members[child]
-        return ChildEnded(child, Shutdown(), started=False)
+        return self._gone(child, ChildEnded(child, Shutdown(), started=False))
+
+    def census(self) -> list[ChildInfo]:
+        """Those that have got through a start, oldest first."""
+        return [
+            ChildInfo(
+                child.id,
+                None if child.restarting or child.actor is None else child.launch.handle(child.actor),
+                child.type,
+                child.restarting,
+            )
+            for child in self.members
+            if child.started or child.restarting
+        ]
 
     def stop_all(self) -> None:
         """Tell all to stop, the last one first; none is started again."""
@@ -126,8 +164,7 @@ class IndependentChildren:
             return self._restart(message.child, message.reason) if waits else None
         event = self._children.handle(message)
         if type(event) is ChildStarted:
-            child: Any = event.child
-            child.known = child.actor
+            self._started(event.child)
         elif type(event) is ChildEnded:
             return self._ended(event)
         return event
@@ -135,13 +172,24 @@ class IndependentChildren:
     def _ended(self, event: ChildEnded) -> ChildEnded | GaveUp | None:
         child: Any = event.child
         if child.stopping or self._is_over(child, event):
-            del self.members[child]
-            return event
+            return self._gone(child, event)
         if event.started:
             return self._restart(child, event.reason)
         tell_not_restarted(self._port, child.name, event.reason)
         self._port.send(self._port.me, _TryAgain(child, event.reason))
         return None
+
+    def _started(self, child: Any) -> None:
+        child.known = child.actor
+        starter, child.starter = child.starter, None
+        if starter is not None:
+            self._port.reply(starter, child.launch.handle(child.actor))
+
+    def _gone(self, child: IndependentChild[Any], event: ChildEnded) -> ChildEnded:
+        del self.members[child]
+        for ender in child.enders:
+            self._port.reply(ender, None)
+        return event
 
     @staticmethod
     def _is_over(child: IndependentChild[Any], event: ChildEnded) -> bool:
