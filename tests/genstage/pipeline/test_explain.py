@@ -1,3 +1,4 @@
+import asyncio
 import inspect
 import re
 import threading
@@ -7,6 +8,7 @@ import pytest
 
 from genstage import (
     BroadcastDispatcher,
+    CallTimeoutError,
     Consumer,
     Edge,
     Finish,
@@ -17,9 +19,10 @@ from genstage import (
     Producer,
     ProducerConsumer,
     Shutdown,
+    Stop,
 )
+from genstage._core import messages
 from genstage._core.dispatchers.base import Kept
-from genstage._core.messages import Stop
 from genstage._runtime.frames import Place
 from genstage._runtime.lane import Turn
 from genstage.pipeline.explain import explain
@@ -42,10 +45,10 @@ def plain(text):
     return re.sub(r"\d+\.\d s", "N s", re.sub(r", for \d+\.\d s", "", text))
 
 
-def explained(run, *expected):
+def explained(run, *expected, state="running"):
     """Wait until a run explains itself so."""
     pause = threading.Event()
-    wanted = ["run 'stuck' is running, N s after it began", *(f"  {line}" for line in expected)]
+    wanted = [f"run 'stuck' is {state}, N s after it began", *(f"  {line}" for line in expected)]
     for _ in range(int(DEADLINE_S / 0.01)):
         told = plain(run.explain()).splitlines()
         if told == wanted:
@@ -185,6 +188,61 @@ def test_a_slow_middle_holds_up_both_sides(stuck, gate):
     )
 
 
+def test_a_stage_can_ask_who_holds_up_its_own_run(gate):
+    told = []
+
+    class Asks(Consumer):
+        def handle_events(self, *_):
+            gate.wait(DEADLINE_S)
+            told.append(runs[0].explain())
+            return Stop()
+
+    with Pipeline.of("asks", graph(Numbers, Asks)).run() as run:
+        runs = [run]
+        gate.set()
+        run.wait(DEADLINE_S)
+
+    assert told[0].startswith("run 'asks' is running")
+    assert "'b' is in " in told[0]
+
+
+def test_a_run_that_drains_shows_how_many_stages_still_run_and_what_they_wait_for(stuck, gate):
+    run = stuck(Numbers, lambda: WaitsAtTheEnd(gate))
+    until_told(run, "'b' is in handle_events")
+    assert repr(run) == "<Run 'stuck' running 2/2 stages>"
+    with pytest.raises(CallTimeoutError) as caught:
+        run.drain(timeout_s=0.05)
+
+    until(lambda: run.statistics().stages["a"].state == "ended")
+    assert repr(run) == "<Run 'stuck' draining 1/2 stages>"
+    at = f"is in handle_events for N s at {HERE}:{line_of(WaitsAtTheEnd.handle_events)}"
+    explained(run, f"'b' {at}", "'a' has ended", f"held up by 'b', which {at}", state="draining")
+    (note,) = caught.value.__notes__
+    assert f"held up by 'b', which {at}" in plain(note)
+    gate.set()
+    run.wait(DEADLINE_S)
+    assert repr(run) == "<Run 'stuck' completed 0/2 stages>"
+
+
+def until(true):
+    """Wait for something that nobody can be asked to tell."""
+    pause = threading.Event()
+    for _ in range(int(DEADLINE_S / 0.01)):
+        if true():
+            return
+        pause.wait(0.01)
+    pytest.fail("it did not come true")
+
+
+def test_an_asynchronous_run_explains_itself_too():
+    async def main():
+        async with Pipeline.of("done", graph(EndsAtOnce, Sink)).run_async() as run:
+            await run.wait(DEADLINE_S)
+            return run.explain()
+
+    assert asyncio.run(main()) == "run 'done' has completed"
+
+
 def test_a_stage_that_does_not_get_through_its_start_is_told(gate):
     with Pipeline.of("stuck", graph(Numbers, lambda: WaitsToStart(gate))).run() as run:
         at = f"'b' is in init for N s at {HERE}:{line_of(WaitsToStart.init)}"
@@ -194,12 +252,7 @@ def test_a_stage_that_does_not_get_through_its_start_is_told(gate):
 
 
 def until_told(run, line):
-    pause = threading.Event()
-    for _ in range(int(DEADLINE_S / 0.01)):
-        if line in plain(run.explain()):
-            return
-        pause.wait(0.01)
-    assert line in plain(run.explain())
+    until(lambda: line in plain(run.explain()))
 
 
 @pytest.mark.parametrize("step", ["attempt", "complete", "abandon"])
@@ -229,7 +282,7 @@ def test_what_the_run_itself_is_at_is_told_with_its_line(gate, step):
 
     run = Pipeline("stuck", Work).run()
     if step == "abandon":
-        run._actor.tell(Stop(Shutdown()))
+        run._actor.tell(messages.Stop(Shutdown()))
     state = {"attempt": "preparing", "complete": "publishing", "abandon": "abandoning"}[step]
     lines = [f"run 'stuck' is {state}", f"in {step} for N s at {HERE}:{line_of(Work.wait)}"]
     for told in lines:
