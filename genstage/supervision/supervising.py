@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genstage._core.messages import Stop
-from genstage._core.reasons import Normal, Shutdown
+from genstage._core.reasons import Crash, Normal, Shutdown
 from genstage._runtime.launch import STARTING
 from genstage._runtime.refs import Ref
 from genstage._runtime.starting import start_error
 from genstage.errors import ChildError, DeadStageError, GenstageError
 from genstage.supervision.backoff import Delays
 from genstage.supervision.census import ChildCounts, ChildInfo, CountChildren, WhichChildren
-from genstage.supervision.children import Child, ChildEnded, Children
+from genstage.supervision.children import ChildEnded, Children
 from genstage.supervision.intensity import FailedToStart, Intensity
+from genstage.supervision.member import Member, TryAgain
 from genstage.supervision.strategy import consequence
 from genstage.supervision.supervisor_ref import (
     DeleteChild,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage._runtime.driver import Driver
     from genstage._runtime.launch import Starting
-    from genstage.supervision.spec import ChildSpec, Restart
     from genstage.supervision.supervisor import Supervisor
 
 __all__ = ["Supervising"]
@@ -48,82 +47,6 @@ Operation = Generator[None, None, None]
 """Goes on whenever a child has started or ended."""
 
 _DONE = object()
-
-
-class _Life(Child[Any]):
-    """The life of a member's child."""
-
-    __slots__ = ("member",)
-
-    member: _Member
-
-
-class _Member:
-    """A child and what the supervisor knows of it.
-
-    Attributes:
-        child: Its life. A new one is made when the last one was over and it is started again.
-        restarting: Whether it is to be started again without anybody asking.
-        reason: Why the last incarnation ended.
-    """
-
-    def __init__(self, spec: ChildSpec[Any]) -> None:
-        self.spec = spec
-        self.child = self._new_life()
-        self.over = False
-        self.restarting = False
-        self.reason: Reason | None = None
-
-    @property
-    def restart(self) -> Restart:
-        return self.spec.restart
-
-    @property
-    def significant(self) -> bool:
-        return self.spec.significant
-
-    @property
-    def active(self) -> bool:
-        return self.child.alive or self.restarting
-
-    def renew(self) -> None:
-        """Get ready to start."""
-        if self.over:
-            self.child = self._new_life()
-            self.over = False
-
-    def rest(self) -> None:
-        """It has ended, and will not be started again unless somebody asks."""
-        self.restarting = False
-        if not self.over:
-            self.over = True
-            self.child.launch.over()
-
-    def handle(self) -> Any:
-        """What one holds of it; ``None`` if it has never been started."""
-        actor = self.child.actor
-        return None if actor is None else self.child.launch.handle(actor)
-
-    def _new_life(self) -> _Life:
-        spec = self.spec
-        assert spec.shutdown_s is not None  # noqa: S101 - the specification has set it
-        name = spec.name or spec.id
-        life = _Life(name, spec.launch(), shutdown_s=spec.shutdown_s, listed=spec.name is not None)
-        life.member = self
-        return life
-
-
-@dataclass(frozen=True, slots=True)
-class _TryAgain:
-    """From the supervisor to itself: these have not been started again yet.
-
-    Attributes:
-        members: In the order of their start.
-        reason: Why the first one has not: that counts as one more failure. ``None`` where they had to wait.
-    """
-
-    members: tuple[_Member, ...]
-    reason: Reason | None = None
 
 
 class Supervising:
@@ -139,7 +62,7 @@ class Supervising:
         self._recipe = recipe
         self._port = port
         self._name = name
-        self._members = {spec.id: _Member(spec) for spec in recipe.specs}
+        self._members = {spec.id: Member(spec) for spec in recipe.specs}
         self._children = Children(port)
         self._intensity = Intensity(recipe.max_restarts, recipe.restart_window_s)
         self._delays = Delays(recipe.backoff)
@@ -165,7 +88,7 @@ class Supervising:
             self._port.reply(message.reply, [_info(member) for member in self._members.values()])
         elif isinstance(message, CountChildren):
             self._port.reply(message.reply, self._counts())
-        elif isinstance(message, _TryAgain) or type(message) in self._REQUESTS:
+        elif isinstance(message, TryAgain) or type(message) in self._REQUESTS:
             self._line.append(message)
         self._go_on()
 
@@ -186,7 +109,7 @@ class Supervising:
     def _operation_for(self, message: Any) -> Operation | None:
         if isinstance(message, ChildEnded):
             return self._child_ended(message)
-        if isinstance(message, _TryAgain):
+        if isinstance(message, TryAgain):
             return self._try_again(message)
         return self._REQUESTS[type(message)](self, message)
 
@@ -207,11 +130,12 @@ class Supervising:
             return
         member.reason = event.reason
         if event.started and not event.child.stopping and not self._ending:
+            member.unseen = event
             self._line.append(event)
 
-    def _member(self, life: Any) -> _Member | None:
+    def _member(self, life: Any) -> Member | None:
         """The member whose present child this is."""
-        member: _Member = life.member
+        member: Member = life.member
         known = self._members.get(member.spec.id) is member and member.child is life
         return member if known else None
 
@@ -232,25 +156,34 @@ class Supervising:
         yield from self._stop(reversed(self._members.values()))
         self._port.stop(reason)
 
-    def _stop(self, members: Iterable[_Member]) -> Operation:
+    def _stop(self, members: Iterable[Member]) -> Operation:
         """Stop children one after the other."""
         for member in members:
             self._children.stop(member.child)
-            while member.child.alive:
-                yield
+            yield from self._until_ended(member)
+            member.unseen = None
 
-    def _start(self, members: Iterable[_Member]) -> Generator[None, None, _Member | None]:
+    @staticmethod
+    def _until_ended(member: Member) -> Operation:
+        while member.child.alive:
+            yield
+
+    def _start(self, members: Iterable[Member]) -> Generator[None, None, Member | None]:
         """Start children one after the other; returns the first that did not start, and goes no further.
 
         One whose ``init`` ends it normally has nothing to do, and rests.
         """
         for member in members:
-            member.renew()
+            try:
+                member.renew()
+            except GenstageError as error:  # a recipe refuses its input
+                member.reason = Crash(error)
+                return member
             self._children.start(member.child)
             while member.child.alive and not member.child.started:
                 yield
             if member.child.started:
-                member.restarting = False
+                member.waits_for = None
             elif isinstance(member.reason, Normal):
                 self._rest(member)
             else:
@@ -259,25 +192,24 @@ class Supervising:
 
     def _child_ended(self, event: ChildEnded) -> Operation:
         member = self._member(event.child)
-        if member is None or event.child.alive or member.restarting or member.over:
-            return  # it has been started again since then, with others
+        if member is None or member.unseen is not event:
+            return  # it has been stopped or started with others since then
         yield from self._see_to(member, event.reason)
 
-    def _try_again(self, message: _TryAgain) -> Operation:
+    def _try_again(self, message: TryAgain) -> Operation:
         first = message.members[0]
-        if message.reason is not None and self._is_waiting(first):
+        if message.reason is not None and first.waits_for is message:
             yield from self._see_to(first, message.reason)
         else:  # others may have been started meanwhile, or terminated
-            yield from self._start_again([member for member in message.members if self._is_waiting(member)])
+            yield from self._start_again(
+                [member for member in message.members if member.waits_for is message]
+            )
 
-    def _is_waiting(self, member: _Member) -> bool:
-        return member.restarting and not member.child.alive and self._members.get(member.spec.id) is member
-
-    def _see_to(self, member: _Member, reason: Reason) -> Operation:
+    def _see_to(self, member: Member, reason: Reason) -> Operation:
         """Do what follows from the end of a child, or from a failure to start it again."""
         members = list(self._members.values())
         recipe = self._recipe
-        member.restarting = False
+        member.waits_for = member.unseen = None
         what = consequence(recipe.strategy, recipe.auto_shutdown, members, members.index(member), reason)
         if not what.start:
             self._rest(member)
@@ -296,30 +228,37 @@ class Supervising:
         for place in what.stop:
             if members[place].restart == "temporary":
                 self._rest(members[place])
-        for other in again:
-            other.restarting = True
+        message = self._let_wait(again)
         delay_s = self._delays.next_s(member.spec.id, now_s)
         restarts = self._intensity.restarts
         tell_restart(self._port, self._name, member.spec.id, reason, restarts=restarts, delay_s=delay_s)
         if delay_s:
-            self._port.schedule(delay_s, _TryAgain(tuple(again)))
+            self._port.schedule(delay_s, message)
         else:
             yield from self._start_again(again)
 
-    def _start_again(self, members: list[_Member]) -> Operation:
+    def _start_again(self, members: list[Member]) -> Operation:
         failed = yield from self._start(members)
         if failed is not None:
             assert failed.reason is not None  # noqa: S101 - it has ended
             tell_not_restarted(self._port, failed.spec.id, failed.reason)
-            rest = tuple(members[members.index(failed) :])
-            self._port.send(self._port.me, _TryAgain(rest, failed.reason))
+            rest = members[members.index(failed) :]
+            self._port.send(self._port.me, self._let_wait(rest, failed.reason))
 
-    def _rest(self, member: _Member) -> None:
+    @staticmethod
+    def _let_wait(members: list[Member], reason: Reason | None = None) -> TryAgain:
+        """Have them wait for a new message."""
+        message = TryAgain(tuple(members), reason)
+        for member in members:
+            member.waits_for = message
+        return message
+
+    def _rest(self, member: Member) -> None:
         member.rest()
         if member.restart == "temporary":
             self._forget(member)
 
-    def _forget(self, member: _Member) -> None:
+    def _forget(self, member: Member) -> None:
         del self._members[member.spec.id]
         self._delays.forget(member.spec.id)
 
@@ -333,7 +272,7 @@ class Supervising:
             self._refuse(message, spec.id, problem)
             return
         try:
-            member = _Member(spec)
+            member = Member(spec)
         except GenstageError as error:  # a recipe refuses its input
             self._port.reply(message.reply, error)
             return
@@ -372,17 +311,21 @@ class Supervising:
         self._rest(member)
         self._port.reply(message.reply, None)
 
-    def _find(self, message: FindChild) -> None:
+    def _find(self, message: FindChild) -> Operation:
         member = self._members.get(message.id)
         if member is None:
             self._refuse(message, message.id, "not_found")
             return
         handle = member.handle()
         if handle is None or (isinstance(handle, Ref) and not handle.alive):
+            if member.child.alive:  # whoever asks has heard of the end before the supervisor
+                yield from self._until_ended(member)
+                self._line.append(message)  # behind what follows from that
+                return
             handle = DeadStageError(member.child.name, _state(member))
         self._port.reply(message.reply, handle)
 
-    def _resting(self, message: RestartChild | DeleteChild, id_: str) -> _Member | None:
+    def _resting(self, message: RestartChild | DeleteChild, id_: str) -> Member | None:
         member = self._members.get(id_)
         if member is None:
             self._refuse(message, id_, "not_found")
@@ -395,7 +338,7 @@ class Supervising:
     def _refuse(self, message: Any, id_: str, problem: str) -> None:
         self._port.reply(message.reply, ChildError(self._name, id_, problem))
 
-    def _reply_not_started(self, message: Any, member: _Member) -> None:
+    def _reply_not_started(self, message: Any, member: Member) -> None:
         assert member.reason is not None  # noqa: S101 - it has ended
         self._port.reply(message.reply, start_error(member.child.name, member.reason))
 
@@ -414,12 +357,12 @@ class Supervising:
     }
 
 
-def _state(member: _Member) -> str:
+def _state(member: Member) -> str:
     if member.restarting:
         return f"it is being started again, after: {member.reason}"
     return "it has not been started" if member.reason is None else str(member.reason)
 
 
-def _info(member: _Member) -> ChildInfo:
+def _info(member: Member) -> ChildInfo:
     ref = member.handle() if member.child.alive else None
     return ChildInfo(member.spec.id, ref, member.spec.type, member.restarting)

@@ -358,6 +358,64 @@ def test_it_ends_with_its_significant_children(make, stage, hit, auto_shutdown, 
         supervisor.wait()
 
 
+# -- ends that wait their turn --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def meanwhile(log, stage):
+    """Starts a tree with a child more, "last": when that starts again, others end. Lets it come to this."""
+
+    def meanwhile(seed, specs, first, then, **options):
+        simulation = Simulation(seed=seed)
+        ends = {}
+
+        def init():
+            if len([line for line in log if line == "last starts"]) > 1:
+                for name, reason in then.items():
+                    ends[name].tell(messages.Stop(reason))
+
+        log.clear()
+        log.init["last"] = init
+        tree = simulation.supervise(Supervisor(*specs, stage("last"), **options), name="tree")
+
+        def living():
+            return {actor.name: actor for actor in simulation._network.actors}
+
+        for name in first:
+            living()[name].tell(messages.Stop(Named("failed")))
+        while simulation.step():
+            ends.update(living())
+        return tree
+
+    return meanwhile
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_only_the_last_end_of_a_child_counts(meanwhile, stage, log, seed):
+    specs = [stage("a"), stage("b", restart="transient")]
+    tree = meanwhile(seed, specs, ["a", "b"], {"b": Normal()}, strategy="one_for_all")
+    assert log.count("b starts") == 2, "it has ended normally since"
+    assert alive(tree) == ["a", "last"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_significant_child_that_is_yet_to_start_again_keeps_it_alive(meanwhile, stage, seed):
+    specs = [stage(name, restart="transient", significant=True) for name in ("a", "b")]
+    then = {"a": Normal(), "b": Named("failed")}
+    tree = meanwhile(seed, specs, ["last"], then, auto_shutdown="all_significant")
+    assert alive(tree) == ["b", "last"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_asks_for_a_child_that_has_just_ended_gets_the_next_one(stage, seed):
+    simulation = Simulation(seed=seed)
+    tree = simulation.supervise(Supervisor(stage("a")))
+    first = tree.child("a")
+    simulation.kill(first)  # the supervisor has not heard of it
+    assert tree.child("a") != first
+    assert tree.child("a").alive
+
+
 # -- back-off -----------------------------------------------------------------------------------------
 
 
@@ -391,6 +449,18 @@ def test_a_child_that_waits_can_be_terminated_and_stays_so(make, hit, log, simul
     simulation.advance(3)
     assert log == ["b starts"]
     assert supervisor.restart_child("a").alive
+    assert expected_errors
+
+
+def test_children_that_wait_start_with_those_before_them(make, hit, log, simulation, expected_errors):
+    supervisor = make("a", "b", strategy="rest_for_one", backoff=Backoff(first_s=2, jitter=0))
+    hit(supervisor, "b", fail())
+    simulation.advance(1)
+    hit(supervisor, "a", fail())
+    simulation.advance(1.5)  # b alone would have waited long enough
+    assert log == []
+    simulation.advance(1)
+    assert log == ["a starts", "b starts"]
     assert expected_errors
 
 
@@ -635,3 +705,21 @@ def test_each_child_has_its_own_time_to_stop(simulation, stage, log):
     simulation.advance(0.2)
     assert first.reason == Killed()
     assert supervisor.reason == Shutdown()
+
+
+def test_a_recipe_that_refuses_to_be_started_again_is_a_failed_start(simulation):
+    class Refusing:
+        child_type = "supervisor"
+        launches = 0
+
+        def launch(self, name):
+            self.launches += 1
+            if self.launches > 1:
+                raise OptionError("source", name, "there")
+            return Supervisor().launch(name)
+
+    tree = simulation.supervise(Supervisor(child_spec("it", Refusing())))
+    tree.terminate_child("it")
+    with pytest.raises(OptionError, match="source"):
+        tree.restart_child("it")
+    assert tree.alive
