@@ -11,6 +11,7 @@ class Lane:
 
     def __init__(self, looks, monkeypatch):
         self.looks = list(looks)
+        self.name, self.runtime = "lane", "test"
         self.sleeping = self.waiting = False
         self.stolen = []
         self.now_s = 0.0
