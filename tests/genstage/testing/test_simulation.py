@@ -194,6 +194,7 @@ class Tree:
     """A recipe whose behaviour starts as it is told."""
 
     child_type = "supervisor"
+    control = True
 
     def __init__(self, start):
         self.begin = start
