@@ -88,6 +88,17 @@ def test_a_child_can_be_terminated_by_reference_or_id(make, simulation):
     assert [actor.name for actor in simulation._network.actors] == ["sessions"]
 
 
+def test_a_child_with_a_name_goes_by_its_id(make, simulation):
+    sessions = make()
+    ref = sessions.start_child(child_spec("id", Session, name="name"))
+    assert simulation.find("name") == ref
+    assert [child.id for child in sessions.which_children()] == ["id"]
+    with pytest.raises(ChildError, match="'name' is not known"):
+        sessions.terminate_child("name")
+    sessions.terminate_child("id")
+    assert ref.reason == Shutdown()
+
+
 def test_there_are_no_more_children_than_allowed(make):
     sessions = make(max_children=1)
     ref = sessions.start_child(child_spec("one", Session))
