@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from genstage._core.reasons import Reason
     from genstage.supervision.spec import Restart
 
-__all__ = ["AutoShutdown", "Consequence", "Sibling", "Strategy", "consequence", "is_restarted"]
+__all__ = ["AutoShutdown", "Consequence", "Sibling", "Strategy", "consequence", "is_restarted", "restart_of"]
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 
@@ -93,6 +93,19 @@ def consequence(
             )
         )
         return Consequence(forget=child.restart == "temporary", shut_down=shut_down)
+    return restart_of(strategy, children, ended)
+
+
+def restart_of(strategy: Strategy, children: Sequence[Sibling], ended: int) -> Consequence:
+    """What it takes to start a child again: rule 3 of :func:`consequence`.
+
+    It holds for a child that was to be started again and did not start, whatever the reason.
+
+    Args:
+        strategy: The supervisor's.
+        children: All children, in the order of their start; the one to start again is not active.
+        ended: Which one that is.
+    """
     first, last = {
         "one_for_one": (ended, ended + 1),
         "one_for_all": (0, len(children)),

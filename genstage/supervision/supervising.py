@@ -23,7 +23,7 @@ from genstage.supervision.census import ChildCounts, ChildInfo, CountChildren, W
 from genstage.supervision.children import ChildEnded, Children
 from genstage.supervision.intensity import FailedToStart, Intensity
 from genstage.supervision.member import Member, TryAgain
-from genstage.supervision.strategy import consequence
+from genstage.supervision.strategy import consequence, restart_of
 from genstage.supervision.supervisor_ref import (
     DeleteChild,
     FindChild,
@@ -199,18 +199,22 @@ class Supervising:
     def _try_again(self, message: TryAgain) -> Operation:
         first = message.members[0]
         if message.reason is not None and first.waits_for is message:
-            yield from self._see_to(first, message.reason)
+            yield from self._see_to(first, message.reason, failed_again=True)
         else:  # others may have been started meanwhile, or terminated
             yield from self._start_again(
                 [member for member in message.members if member.waits_for is message]
             )
 
-    def _see_to(self, member: Member, reason: Reason) -> Operation:
+    def _see_to(self, member: Member, reason: Reason, *, failed_again: bool = False) -> Operation:
         """Do what follows from the end of a child, or from a failure to start it again."""
         members = list(self._members.values())
         recipe = self._recipe
         member.waits_for = member.unseen = None
-        what = consequence(recipe.strategy, recipe.auto_shutdown, members, members.index(member), reason)
+        place = members.index(member)
+        if failed_again:
+            what = restart_of(recipe.strategy, members, place)
+        else:
+            what = consequence(recipe.strategy, recipe.auto_shutdown, members, place, reason)
         if not what.start:
             self._rest(member)
             if what.shut_down:

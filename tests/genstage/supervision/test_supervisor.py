@@ -723,3 +723,16 @@ def test_a_recipe_that_refuses_to_be_started_again_is_a_failed_start(simulation)
     with pytest.raises(OptionError, match="source"):
         tree.restart_child("it")
     assert tree.alive
+
+
+def test_a_transient_supervisor_that_does_not_start_again_is_tried_again(
+    make, hit, stage, log, expected_errors
+):
+    tries = iter([None, Stop(Named("not yet")), None])
+    log.init["x"] = lambda: next(tries)
+    inner = child_spec("inner", Supervisor(stage("x")), restart="transient")
+    tree = make("a", inner, "b", strategy="one_for_all", max_restarts=2)
+    hit(tree, "a", end(Named("failed")))
+    assert next(tries, "all used") == "all used"
+    assert alive(tree) == ["a", "inner", "b"]
+    assert expected_errors
