@@ -68,6 +68,7 @@ STOPPED_TWICE = [(10, "stop", 0), (0, "stop", 0), (17, "kill supervisor", 0)]
 @example(PLAIN | {"shape": "two sources, two ways", "enough": 3}, 0)  # one way had enough, the other hung
 @example(PLAIN | {"shape": "fan-in", "total": 0, "happens": STOPPED_TWICE}, 0)  # it was abandoned twice
 @example(PLAIN | {"shape": "fan-out", "total": 0, "happens": [(12, "pause", 0), (0, "drain", 0)]}, 0)
+@example(PLAIN | {"happens": [(36, "kill step", 0)]}, 0)  # publishing, taken for done
 @given(plan=plans(), seed=st.integers(0, 2**32))
 def test_a_run_ends_once_whatever_happens(plan, seed):
     run(plan, seed)

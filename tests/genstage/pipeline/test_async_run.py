@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from genstage import CallTimeoutError, Pipeline, PipelineError, Runtime
+from genstage import CallTimeoutError, Pipeline, PipelineError, Runtime, Shutdown
 
 DEADLINE_S = 20.0
 
@@ -279,3 +279,33 @@ def test_what_is_refused_is_raised_at_the_begin(line):
                 await run.__aenter__()
 
     run_main(main)
+
+
+def test_a_run_is_paused_resumed_and_drained_without_blocking_the_loop(line):
+    line.end = 10**9
+
+    async def main():
+        async with pipeline(line).run_async() as run:
+            await run.pause()
+            await asyncio.to_thread(until, lambda: run.statistics().state == "paused")
+            await run.resume()
+            await asyncio.to_thread(until, lambda: line.left)
+            await run.drain(timeout_s=DEADLINE_S)
+            assert await run.wait() == {"left": None, "right": None}
+
+    run_main(main)
+
+    taken = sorted(line.left + line.right)
+    assert taken == list(range(len(taken)))
+
+
+def test_a_run_is_stopped_for_a_reason(line):
+    line.end = 10**9
+
+    async def main():
+        async with pipeline(line).run_async() as run:
+            await asyncio.to_thread(until, lambda: line.left)
+            await run.stop("enough", timeout_s=DEADLINE_S)
+            return run._run._actor.reason
+
+    assert run_main(main) == Shutdown("enough")

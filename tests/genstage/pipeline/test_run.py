@@ -411,6 +411,35 @@ def test_a_stop_while_publishing_does_not_undo_it(line, gate):
         assert run.wait(DEADLINE_S) == "result"
 
 
+@pytest.mark.parametrize("step", ["attempt", "complete"])
+def test_a_killed_step_of_the_work_is_no_success_unless_it_gets_to_its_end_all_the_same(line, gate, step):
+    begun = threading.Event()
+    work = Work(line.graph())
+    call = getattr(work, step)
+
+    def slow(*arguments):
+        begun.set()
+        gate.wait(DEADLINE_S)
+        return call(*arguments)
+
+    setattr(work, step, slow)
+    with Runtime() as runtime:
+        run = Pipeline("work", lambda: work).run(runtime=runtime)
+        assert begun.wait(DEADLINE_S)
+        name = "preparing" if step == "attempt" else "publishing"
+        (task,) = [actor for actor in runtime._engine._actors if actor.name == name]
+        runtime._engine.kill(task, Killed())
+        gate.set()
+        if step == "complete":  # what has been published stays
+            assert run.wait(DEADLINE_S) == "result"
+            assert work.calls == [("attempt", 0), ("complete", 0)]
+        else:
+            with pytest.raises(PipelineError) as caught:
+                run.wait(DEADLINE_S)
+            assert [(one.stage, one.reason) for one in caught.value.failures] == [("preparing", Killed())]
+            assert work.calls == [("attempt", 0), ("abandon", ["preparing"])]
+
+
 def test_a_stop_after_a_survived_crash_is_a_cancel(line, gate, expected_errors):
     reached, crashes = threading.Event(), []
 
