@@ -78,7 +78,7 @@ class Ref:
         message = Stop(check_reason(reason))
         if not self.alive:
             raise DeadStageError(self.name, self._actor.reason)
-        self._refuse_self()
+        self._refuse_to_await_end()
         self._actor.tell(message)
         self._wait_end(timeout_s)
 
@@ -120,7 +120,7 @@ class Ref:
 
     def _wait_end(self, timeout_s: float | None) -> Reason:
         actor = self._actor
-        self._refuse_self()
+        self._refuse_to_await_end()
         seconds = _checked(timeout_s)
         if not actor.wait_end(seconds):
             raise CallTimeoutError(self.name, inf if seconds is None else seconds, to="end")
@@ -136,6 +136,9 @@ class Ref:
             return answer.get(self.name, seconds)
         finally:
             self._actor.forget_request(answer)
+
+    def _refuse_to_await_end(self) -> None:
+        self._refuse_self()
 
     def _refuse_self(self) -> None:
         if self._actor.in_turn:

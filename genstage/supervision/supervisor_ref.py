@@ -14,6 +14,7 @@ from genstage.supervision.spec import ChildSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from genstage._runtime.actor import LaneActor
     from genstage._runtime.calls import Answer
     from genstage.supervision.census import ChildCounts, ChildInfo
 
@@ -89,7 +90,7 @@ class SupervisingRef(Ref):
             CallTimeoutError: It has not ended in time.
             SupervisorError: It gave up, or was killed; ``reason`` has the whole chain, and ``__cause__`` is
                 the exception it goes back to, if there was one.
-            RuntimeError: The caller is the supervisor itself.
+            RuntimeError: The caller is the supervisor itself, or below it.
         """
         reason = self._wait_end(timeout_s)
         gave_up = isinstance(reason, Shutdown) and hasattr(reason.detail, "reason")
@@ -130,15 +131,31 @@ class SupervisingRef(Ref):
 
     def _order(self, make: Callable[[Answer], Any], timeout_s: float | None) -> Any:
         """Request what the supervisor does only when it has nothing else to do."""
-        caller = self._actor.engine.current_actor()
-        while caller is not None and caller is not self._actor:
-            if caller.starting:
+        for actor in self._callers():
+            if actor.starting:
                 raise RuntimeError(
-                    f"{caller.name!r} cannot wait for supervisor {self.name!r}, which waits for its start: "
+                    f"{actor.name!r} cannot wait for supervisor {self.name!r}, which waits for its start: "
                     "send yourself a message in init, and ask when that comes"
                 )
-            caller = caller.parent
         return self._request(make, timeout_s)
+
+    def _refuse_to_await_end(self) -> None:
+        super()._refuse_to_await_end()
+        callers = self._callers()
+        if callers and callers[-1].parent is self._actor:
+            raise RuntimeError(
+                f"{callers[0].name!r} cannot wait for the end of supervisor {self.name!r}, which waits for "
+                "its own: stop it from elsewhere"
+            )
+
+    def _callers(self) -> list[LaneActor]:
+        """Whose turn the caller is in, and the supervisors above that, up to this one."""
+        line: list[LaneActor] = []
+        actor = self._actor.engine.current_actor()
+        while actor is not None and actor is not self._actor:
+            line.append(actor)
+            actor = actor.parent
+        return line
 
 
 class IndependentChildrenRef(SupervisingRef):

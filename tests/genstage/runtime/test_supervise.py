@@ -1,5 +1,6 @@
 """Supervisors on a runtime: threads, deadlines, kills, and what cannot be waited for."""
 
+import math
 import threading
 import time
 
@@ -182,6 +183,24 @@ def test_a_child_can_ask_its_supervisor_in_any_other_callback():
         more = supervisor.child("a").call(lambda _: supervisor.start_child(child_spec("b", Doer)))
         assert more.alive
         assert [child.id for child in supervisor.which_children()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("way", ["stop", "wait"])
+def test_a_child_cannot_wait_for_the_end_of_a_supervisor_above_it(way):
+    with Runtime() as runtime:
+        inner = child_spec("inner", Supervisor(child_spec("a", Doer, shutdown_s=math.inf)))
+        supervisor = runtime.supervise(Supervisor(inner))
+        child = supervisor.child(inner).child("a")
+
+        def tries(above):
+            with pytest.raises(RuntimeError, match="cannot wait for the end of supervisor"):
+                getattr(above, way)(timeout_s=None)
+
+        for above in (supervisor, supervisor.child(inner)):
+            child.call(lambda _, above=above: tries(above))
+        other = runtime.start(Doer)
+        other.call(lambda _: supervisor.stop())
+        assert not child.alive
 
 
 def test_many_threads_can_ask_at_once():
