@@ -278,6 +278,15 @@ class Runtime(EventStreams):
         """Where to attach handlers that hear what happens; see ``genstage.telemetry``."""
         return self._engine.telemetry
 
+    @property
+    def abandoned(self) -> int:
+        """How many callbacks of stages that were killed in them still run; 0 is what it should be.
+
+        A stage is killed that overstays its time to stop, or by ``ref.kill()``. Nobody waits for its
+        callback, but each keeps a thread until it returns. The log has told where it was.
+        """
+        return self._engine.abandoned
+
     def close(self) -> None:
         """Stop what still runs, and end all threads; allowed more than once.
 

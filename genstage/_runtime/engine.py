@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 import traceback
@@ -16,6 +15,7 @@ from genstage._core.messages import Stop
 from genstage._core.reasons import Killed, Shutdown
 from genstage._runtime.actor import LaneActor
 from genstage._runtime.debugger import patiently
+from genstage._runtime.frames import frames
 from genstage._runtime.lane import ThreadLane, current_resident, give_way
 from genstage._runtime.lifetime import let_go, look_after
 from genstage._runtime.measured import measured
@@ -204,16 +204,27 @@ class Engine:
 
     def kill(self, actor: LaneActor, reason: Reason) -> None:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
-        thread_id = actor.lane.thread_of(actor)
-        if not actor.end(reason, in_callback=thread_id is not None):
+        if not actor.end(reason, in_callback=actor.lane.thread_of(actor) is not None):
             return
+        thread_id = actor.lane.thread_of(actor)  # not before its end: until then a turn could begin
+        busy_at = ""
         if thread_id is not None:
             actor.lane.abandon(actor)
-        frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to a thread's stack
-        busy_at = "" if frame is None else "".join(traceback.format_stack(frame))
+            frame = frames().get(thread_id)
+            if frame is not None:
+                busy_at = "".join(traceback.format_stack(frame))
+            if actor.lane.thread_of(actor) != thread_id:  # it has returned: this may be anything
+                busy_at = ""
         get_logger("genstage.runtime", **actor.driver.log_fields).warning(
             "stage killed", reason=str(reason), busy_at=busy_at
         )
+
+    @property
+    def abandoned(self) -> int:
+        """How many callbacks of actors that were killed in them still run."""
+        with self._lock:
+            lanes: list[Lane] = [*self._shared, *self._own]
+        return sum(lane.abandoned for lane in lanes)
 
     def close(self, timeout_s: float) -> None:
         """Stop what still runs, the last one first, and end the lanes; what overstays is killed.

@@ -131,6 +131,10 @@ class Lane(Protocol):
     def abandon(self, resident: Resident) -> None:
         """Go on without waiting for the turn that ``resident`` is in: it has been killed."""
 
+    @property
+    def abandoned(self) -> int:
+        """How many turns were abandoned and have not ended."""
+
     def close(self) -> None:
         """End when everything handed over so far has been handled."""
 
@@ -210,6 +214,11 @@ class ThreadLane:
     def abandon(self, resident: Resident) -> None:
         """As :class:`Lane`; there is nobody to go on."""
         self._abandoned = self._abandoned or self.turning is resident
+
+    @property
+    def abandoned(self) -> int:
+        """As :class:`Lane`."""
+        return int(self._abandoned and self.turning is not None)
 
     def close(self) -> None:
         """As :class:`Lane`."""

@@ -14,7 +14,7 @@ from genstage._core.messages import (
     Message,
     Stop,
 )
-from genstage._core.reasons import Normal, Shutdown
+from genstage._core.reasons import Killed, Normal, Shutdown
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Callback
 from genstage.errors import CallTimeoutError, DeadStageError, PipelineError, StageFailure
@@ -81,6 +81,31 @@ class Ref:
         self._refuse_to_await_end()
         self._actor.tell(message)
         self._wait_end(timeout_s)
+
+    def kill(self) -> None:
+        """Declare it dead at once, whatever it is doing; nothing happens if it has ended.
+
+        ``terminate`` does not run, and messages that wait for it are dropped. Whoever watches it learns of
+        ``Killed()``, and nothing from it follows. What it has started is killed too.
+
+        A thread cannot be stopped from outside. If it is in a callback, that goes on, without effect on
+        anybody in the runtime, and its thread is free again when it returns: until then it counts in
+        ``runtime.abandoned``, and the log tells where it was. What such a callback does by itself, to files,
+        sockets and objects that it shares with others, cannot be held up; ``self.stage.ref.alive`` tells it.
+        To let it clean up, use :meth:`stop`.
+
+        Example:
+            >>> from genstage import Producer, Runtime
+            >>> with Runtime() as runtime:
+            ...     numbers = runtime.start(Producer, name="numbers")
+            ...     numbers.kill()
+            ...     numbers.reason
+            Killed()
+
+        Source:
+            OTP's ``Process.exit(pid, :kill)``.
+        """
+        self._actor.engine.kill(self._actor, Killed())
 
     def wait(self, *, timeout_s: float | None = None) -> None:
         """Wait until it has ended by itself.

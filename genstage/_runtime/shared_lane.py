@@ -136,6 +136,11 @@ class SharedLane:
         if self.sleeping and self._queue:
             self.wake()
 
+    @property
+    def abandoned(self) -> int:
+        """As :class:`~genstage._runtime.lane.Lane`."""
+        return len(self._abandoned)
+
     def close(self) -> None:
         """As :class:`~genstage._runtime.lane.Lane`."""
         self.append((_END, None))
