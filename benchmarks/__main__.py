@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks import baseline
 from benchmarks.measuring import commit, machine
 from benchmarks.protocol.suite import WORKLOADS
+from benchmarks.supervision.suite import measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,13 +35,62 @@ def main(arguments: list[str] | None = None) -> int:
     baseline_options.add_argument(
         "--json", type=Path, metavar="FILE", default=baseline.BASELINE, help="by default: %(default)s"
     )
+    _add_supervision(suites)
     options = parser.parse_args(arguments)
 
+    if options.suite == "supervision":
+        return _supervision(options)
     if options.suite == "protocol":
         _protocol(options.only or WORKLOADS, options.scale, options.json)
     else:
         _baseline(options.json)
     return 0
+
+
+def _add_supervision(suites: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    options = suites.add_parser(
+        "supervision", help="accidents in running pipelines; exit status 1 if one of them hangs"
+    )
+    options.add_argument("--pipelines", type=_count, default=50, metavar="N", help="default: %(default)s")
+    options.add_argument(
+        "--seconds", type=_scale, default=60.0, metavar="S", help="how long there are accidents (default: 60)"
+    )
+    options.add_argument("--seed", type=int, default=1, metavar="N", help="of the accidents (default: 1)")
+    options.add_argument(
+        "--rate", type=_scale, default=20.0, metavar="X", help="accidents a second (default: 20)"
+    )
+    options.add_argument(
+        "--hang-after",
+        type=_scale,
+        default=15.0,
+        metavar="S",
+        help="seconds without an event until a pipeline is taken to hang (default: 15)",
+    )
+    options.add_argument(
+        "--plant-hang", action="store_true", help="let a pipeline hang, to see that it is found"
+    )
+    options.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+
+
+def _supervision(options: argparse.Namespace) -> int:
+    result = measure(
+        options.pipelines,
+        options.seconds,
+        options.seed,
+        rate=options.rate,
+        hang_after_s=options.hang_after,
+        plant_hang=options.plant_hang,
+    )
+    print(result)
+    if options.json is not None:
+        figures = {
+            "suite": "supervision",
+            "machine": machine(),
+            "commit": commit(),
+            "result": result.to_json(),
+        }
+        _keep(options.json, figures)
+    return 0 if result.good else 1
 
 
 def _protocol(names: Iterable[str], scale: float, file: Path | None) -> None:
@@ -60,6 +110,13 @@ def _baseline(file: Path) -> None:
         f" ({figures['lowest']:,} to {figures['highest']:,})"
     )
     _keep(file, figures | {"machine": machine()})
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
 
 
 def _scale(text: str) -> float:
