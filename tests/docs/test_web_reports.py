@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import importlib.util
+import re
 import socket
 import struct
 import threading
