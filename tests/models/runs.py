@@ -241,6 +241,8 @@ class World:
         """Something happens."""
         if what in {"stop", "drain", "pause", "resume"}:
             self.wanted.add(what)
+            if what == "stop" and self.supervisor.state in {"preparing", "starting"}:
+                self.wanted.add("stop before it runs")
             message = {
                 "stop": m.Stop(Shutdown("enough")),
                 "drain": DrainRun(),
@@ -300,6 +302,7 @@ class World:
         self.check_calls(outcome)
         if outcome.state == "completed":
             assert "stop" not in self.wanted or "complete" in self.calls
+            assert "stop before it runs" not in self.wanted
             self.check_events(outcome)
         elif outcome.state == "failed":
             assert outcome.failures
