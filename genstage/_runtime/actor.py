@@ -24,7 +24,7 @@ from genstage._core.stage import StageCore
 from genstage._runtime.calls import Answer, Foreign, ForeignFuture
 from genstage._runtime.driver import Driver
 from genstage._runtime.inbox import Inbox
-from genstage._runtime.lane import current_resident, give_way
+from genstage._runtime.lane import current_resident, give_way, here
 from genstage._runtime.launch import STARTING
 from genstage._runtime.measured import emit_end, emit_start
 from genstage._runtime.watch import end_links
@@ -187,6 +187,14 @@ class LaneActor(pykka.Actor):
         """What a thread can wait for that asks this actor; a simulated actor has another kind."""
         return Answer()
 
+    def post(self, message: Any) -> None:
+        """As :meth:`tell`, for a user: nothing comes from a callback whose stage was killed in it."""
+        pair, place = (self, message), here.place
+        if place is None or not place.silenced:  # from here to the append as in Driver.send
+            self.append(pair)
+            if self.lane.sleeping:
+                self.lane.wake()
+
     def request(self, message: Any, request: Request) -> None:
         """Hand over a message that wants an answer; if the actor ends first, that is the answer."""
         if self.await_end(request):
@@ -249,7 +257,7 @@ class LaneActor(pykka.Actor):
 
     # -- the end --------------------------------------------------------------------------------------
 
-    def end(self, reason: Any, *, in_callback: bool | None = None) -> bool:
+    def end(self, reason: Any, *, killed: bool = False) -> bool:
         """Be dead from now on, for everybody.
 
         Called in the actor's own turn when it ends, from any thread to kill it: no further callback runs
@@ -257,7 +265,7 @@ class LaneActor(pykka.Actor):
 
         Args:
             reason: Why; a callback's ``Stop`` can bring anything here.
-            in_callback: If it is killed, whether it was in a turn then; ``None`` if it is not.
+            killed: Whether it is killed: a turn that it is in does not count any more.
 
         Returns:
             Whether it was alive until now.
@@ -272,6 +280,7 @@ class LaneActor(pykka.Actor):
             requests, self._requests = self._requests, {}
         self.engine.unlist(self)  # whoever hears of the end can use the name again
         self.append = self.handle = _nothing
+        in_callback = self.lane.abandon(self) if killed else None  # silent before anybody hears of it
         if isinstance(self.behaviour, StageCore):  # what is left of it are figures
             self.behaviour.stage = _Ended(reason)
         if isinstance(reason, Crash):

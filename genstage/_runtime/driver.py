@@ -125,7 +125,9 @@ class Driver:
         return next(_numbers)
 
     def report(self, event: str, **fields: Any) -> None:
-        """Tell the log."""
+        """Tell the log, unless the actor has been killed: what its callback does is nobody's concern."""
+        if not self._actor.alive:
+            return
         level = _LEVELS.get(event, logging.ERROR)
         logger = get_logger("genstage.stage", **self.log_fields)
         shown_fields = {key: shown(value, repr) for key, value in fields.items()}
@@ -175,7 +177,8 @@ class Driver:
         peer = self.resolve(target)
         if peer is None:
             raise OptionError("to", target, "a stage's reference, or the name of a running stage")
-        link(self._actor, peer)
+        if self._actor.alive:  # it would end the peer
+            link(self._actor, peer)
 
     def unlink(self, target: Any) -> None:
         """Take a link back."""

@@ -204,20 +204,8 @@ class Engine:
 
     def kill(self, actor: LaneActor, reason: Reason) -> None:
         """Declare an actor dead at once; its thread is free again when its callback returns."""
-        if not actor.end(reason, in_callback=actor.lane.thread_of(actor) is not None):
-            return
-        thread_id = actor.lane.thread_of(actor)  # not before its end: until then a turn could begin
-        busy_at = ""
-        if thread_id is not None:
-            actor.lane.abandon(actor)
-            frame = frames().get(thread_id)
-            if frame is not None:
-                busy_at = "".join(traceback.format_stack(frame))
-            if actor.lane.thread_of(actor) != thread_id:  # it has returned: this may be anything
-                busy_at = ""
-        get_logger("genstage.runtime", **actor.driver.log_fields).warning(
-            "stage killed", reason=str(reason), busy_at=busy_at
-        )
+        if actor.end(reason, killed=True):
+            _log_kill(actor, reason)
 
     @property
     def abandoned(self) -> int:
@@ -303,3 +291,15 @@ class Engine:
         self._forked = self.closing = self._closed = True
         for actor in list(self._actors):
             actor.forked()
+
+
+def _log_kill(actor: LaneActor, reason: Reason) -> None:
+    thread_id = actor.lane.thread_of(actor)
+    frame = frames().get(thread_id or 0)
+    stack = "" if frame is None else "".join(traceback.format_stack(frame))
+    busy_at = stack if actor.lane.thread_of(actor) == thread_id else ""  # else it is that of anything
+    log = get_logger("genstage.runtime", **actor.driver.log_fields)
+    try:
+        log.warning("stage killed", reason=str(reason), busy_at=busy_at)
+    except Exception:  # noqa: BLE001 - a log handler's own: whoever kills has to go on all the same
+        traceback.print_exc()

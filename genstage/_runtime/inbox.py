@@ -29,7 +29,7 @@ class Inbox:
         """Hand a message to the actor; if the actor ends before it answers, that is the answer."""
         actor, content, future = self._actor, envelope.message, envelope.reply_to
         if future is None:
-            actor.tell(self._translated(content, None))
+            actor.post(self._translated(content, None))
             return
         if isinstance(future, ForeignFuture):
             future.actor = actor

@@ -128,8 +128,14 @@ class Lane(Protocol):
     def queued(self, resident: Resident) -> int:
         """How many messages wait for ``resident``, looked at likewise."""
 
-    def abandon(self, resident: Resident) -> None:
-        """Go on without waiting for the turn that ``resident`` is in: it has been killed."""
+    def abandon(self, resident: Resident) -> bool:
+        """Go on without waiting for the turn that ``resident`` is in: it has been killed.
+
+        The place of that turn is silenced.
+
+        Returns:
+            Whether it was in one.
+        """
 
     @property
     def abandoned(self) -> int:
@@ -143,7 +149,13 @@ class Lane(Protocol):
 
 
 class Place(Protocol):
-    """Where a thread of a lane is."""
+    """Where a thread of a lane is.
+
+    Attributes:
+        silenced: Whether it is in a turn whose resident has been killed: nothing comes from it any more.
+    """
+
+    silenced: bool
 
     def resident(self) -> Resident | None:
         """Whose turn this thread is in."""
@@ -181,6 +193,7 @@ class ThreadLane:
 
     Attributes:
         turning: Whose turn it is.
+        silenced: As in :class:`Place`; stays so, because there is just one resident.
     """
 
     sleeping = False  # its queue wakes by itself
@@ -190,7 +203,7 @@ class ThreadLane:
         self.append: Callable[[tuple[Resident, Any]], None] = self._queue.put
         self.turning: Resident | None = None
         self._began_s = 0.0
-        self._abandoned = False
+        self.silenced = False
         # A daemon: a callback that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -211,14 +224,15 @@ class ThreadLane:
         """As :class:`Lane`."""
         return self._queue.qsize()
 
-    def abandon(self, resident: Resident) -> None:
+    def abandon(self, resident: Resident) -> bool:
         """As :class:`Lane`; there is nobody to go on."""
-        self._abandoned = self._abandoned or self.turning is resident
+        self.silenced = self.silenced or self.turning is resident
+        return self.silenced
 
     @property
     def abandoned(self) -> int:
         """As :class:`Lane`."""
-        return int(self._abandoned and self.turning is not None)
+        return int(self.silenced and self.turning is not None)
 
     def close(self) -> None:
         """As :class:`Lane`."""
@@ -226,7 +240,7 @@ class ThreadLane:
 
     def join(self, timeout_s: float, *, stuck_s: float) -> None:
         """As :class:`Lane`."""
-        self._thread.join(min(timeout_s, stuck_s) if self._abandoned else timeout_s)
+        self._thread.join(min(timeout_s, stuck_s) if self.silenced else timeout_s)
 
     def resident(self) -> Resident | None:
         """As :class:`Place`."""

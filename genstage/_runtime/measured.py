@@ -71,8 +71,8 @@ def emit_start(actor: LaneActor) -> None:
         actor.driver.emit("stage.start", {}, stage=actor.name)
 
 
-def emit_end(actor: LaneActor, in_callback: bool | None) -> None:  # noqa: FBT001 - of LaneActor.end
-    """A stage has ended; ``in_callback`` as in :meth:`genstage._runtime.actor.LaneActor.end`."""
+def emit_end(actor: LaneActor, in_callback: bool | None) -> None:  # noqa: FBT001 - as in the event
+    """A stage has ended; if it was killed, whether it was in a callback then."""
     if not isinstance(actor.behaviour, StageCore):
         return
     emit, about = actor.driver.emit, {"stage": actor.name, "reason": actor.reason}

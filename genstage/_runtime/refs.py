@@ -17,6 +17,7 @@ from genstage._core.messages import (
 from genstage._core.reasons import Killed, Normal, Shutdown
 from genstage._core.stage import StageCore
 from genstage._runtime.calls import Callback
+from genstage._runtime.lane import current_resident, here
 from genstage.errors import CallTimeoutError, DeadStageError, PipelineError, StageFailure
 from genstage.logger import get_logger
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from genstage._runtime.actor import LaneActor
     from genstage._runtime.calls import Answer
 
-__all__ = ["CALL_TIMEOUT_S", "Ref", "StageRef"]
+__all__ = ["CALL_TIMEOUT_S", "Ref", "StageRef", "refuse_silenced"]
 
 CALL_TIMEOUT_S = 5.0
 
@@ -105,6 +106,7 @@ class Ref:
         Source:
             OTP's ``Process.exit(pid, :kill)``.
         """
+        refuse_silenced()
         self._actor.engine.kill(self._actor, Killed())
 
     def wait(self, *, timeout_s: float | None = None) -> None:
@@ -166,6 +168,7 @@ class Ref:
         self._refuse_self()
 
     def _refuse_self(self) -> None:
+        refuse_silenced()
         if self._actor.in_turn:
             raise RuntimeError(f"{self._what} {self.name!r} cannot wait for itself: {self._aside}")
 
@@ -225,11 +228,11 @@ class StageRef(Ref):
 
     def cast(self, request: Any) -> None:
         """Send a request to ``handle_cast``; nothing happens if the stage has ended."""
-        self._actor.tell(Cast(request))
+        self._actor.post(Cast(request))
 
     def send(self, message: Any) -> None:
         """Send a message to ``handle_info``; nothing happens if the stage has ended."""
-        self._actor.tell(Message(message))
+        self._actor.post(Message(message))
 
     def sync_info(self, message: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> None:
         """Send a message to ``handle_info`` that does not overtake events, and wait until it is in line.
@@ -257,7 +260,7 @@ class StageRef(Ref):
         Source:
             GenStage's ``async_info/2``.
         """
-        self._actor.tell(Info(message))
+        self._actor.post(Info(message))
 
     def _counts(self) -> str:
         core = self._actor.behaviour
@@ -288,6 +291,18 @@ def _call_safely(function: Callable[[Reason], object], actor: LaneActor, reason:
     except BaseException:  # it is the user's, and others have to be told too
         log = get_logger("genstage.runtime", **actor.driver.log_fields)
         log.exception("a function told of the end failed")
+
+
+def refuse_silenced() -> None:
+    """Let nothing come from a callback whose stage has been killed in it.
+
+    Raises:
+        DeadStageError: The caller is one.
+    """
+    place = here.place
+    if place is not None and place.silenced:
+        stage: Any = current_resident()
+        raise DeadStageError(stage.name, stage.reason)
 
 
 def _checked(timeout_s: float | None) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstage._runtime.lane import Turn, here
 from genstage._runtime.monitor import Monitor
-from genstage._runtime.runner import Runner
+from genstage._runtime.runner import Runner, peek, pop
 from genstage.logger import get_logger
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SharedLane:
     def turn_of(self, resident: Resident) -> Turn | None:
         """As :class:`~genstage._runtime.lane.Lane`."""
         for runner in list(self._runners):
-            item = _peek(runner.slot)
+            item = peek(runner.slot)
             if item is not None and item[0] is resident:
                 return Turn(runner.thread.ident, None)
             item, lost_s = runner.lost, runner.lost_s
@@ -117,14 +117,17 @@ class SharedLane:
         queued = sum(actor is resident and message is not _RESUME for actor, message in pairs)
         return queued + len(resident.backlog or ())
 
-    def abandon(self, resident: Resident) -> None:
+    def abandon(self, resident: Resident) -> bool:
         """As :class:`~genstage._runtime.lane.Lane`."""
         runner = self._holder
-        item = _peek(runner.slot)
+        item = peek(runner.slot)
         if item is not None and item[0] is resident:
             self._take_over(runner)
-        started = None
+        started, in_turn = None, False
         with self._lock:
+            for runner in self._runners:
+                if runner.lost is not None and runner.lost[0] is resident:
+                    runner.silenced = in_turn = True
             if resident.backlog is not None and resident not in self._abandoned:
                 self._abandoned.add(resident)
                 self._busy -= 1
@@ -135,11 +138,12 @@ class SharedLane:
         self._start(started)
         if self.sleeping and self._queue:
             self.wake()
+        return in_turn
 
     @property
     def abandoned(self) -> int:
         """As :class:`~genstage._runtime.lane.Lane`."""
-        return len(self._abandoned)
+        return sum(runner.silenced for runner in list(self._runners))
 
     def close(self) -> None:
         """As :class:`~genstage._runtime.lane.Lane`."""
@@ -243,6 +247,7 @@ class SharedLane:
             if runner.lost is not None:
                 runner.lost[0].timed_s += time.monotonic() - runner.lost_s
                 runner.lost = None
+                runner.silenced = False
             if self._closed:
                 return False
             if self._vacant:
@@ -259,7 +264,7 @@ class SharedLane:
 
     def resident_of(self, runner: Runner) -> Resident | None:
         """Whose turn a runner is in; called by the runner itself."""
-        item = _peek(runner.slot)
+        item = peek(runner.slot)
         if item is None:
             with self._lock:  # whoever has popped the token has said so when the lock is free
                 item = runner.lost
@@ -292,7 +297,7 @@ class SharedLane:
 
     def _take_over(self, runner: Runner) -> bool:
         with self._lock:  # while it is held, nobody else can lack what the token's winner has to say
-            item = _pop(runner.slot)
+            item = pop(runner.slot)
             started = None if item is None else self._pass_on(runner, item)
         self._start(started)
         return item is not None
@@ -348,7 +353,7 @@ class SharedLane:
 
     def in_turn(self) -> Item | None:
         """The pair in turn."""
-        return _peek(self._holder.slot)
+        return peek(self._holder.slot)
 
     @property
     def waiting(self) -> bool:
@@ -358,7 +363,7 @@ class SharedLane:
     def steal(self, item: Item) -> None:
         """Take the baton from the turn of ``item``; at worst from one that has just begun."""
         runner = self._holder
-        if _peek(runner.slot) is item and self._take_over(runner):
+        if peek(runner.slot) is item and self._take_over(runner):
             self.steals += 1
 
     def park_monitor(self) -> None:
@@ -387,17 +392,3 @@ class _LockedLane(SharedLane):
 def shared_lane(name: str, *, runtime: str | None = None) -> SharedLane:
     """The lane that fits the interpreter."""
     return (SharedLane if HAS_GIL else _LockedLane)(name, runtime=runtime)
-
-
-def _peek(slot: list[Item]) -> Item | None:
-    try:
-        return slot[0]
-    except IndexError:
-        return None
-
-
-def _pop(slot: list[Item]) -> Item | None:
-    try:
-        return slot.pop()
-    except IndexError:
-        return None

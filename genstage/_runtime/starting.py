@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from genstage._core.checks import check_seconds
 from genstage._core.reasons import Killed, exception_of
 from genstage._runtime.calls import Answer
+from genstage._runtime.refs import refuse_silenced
 from genstage._runtime.watch import link, unlink
 from genstage.errors import OptionError, StartError
 
@@ -50,8 +51,10 @@ def start_listed(
         StartError: It did not start; ``__cause__`` is the exception this goes back to.
         CallTimeoutError: It has not started in time; it is killed.
         ForkedRuntimeError: The runtime was made before a fork, in the parent.
+        DeadStageError: The caller is a callback whose stage has been killed in it.
     """
     seconds = None if timeout_s is None else check_seconds("timeout_s", timeout_s)
+    refuse_silenced()
     answer = Answer()
     born: list[LaneActor] = []
 

@@ -46,7 +46,7 @@ class ProducerRef(StageRef, Generic[Out_co]):
         Source:
             GenStage's ``demand/2``.
         """
-        self._actor.tell(SetDemand(check_choice("mode", mode, get_args(DemandMode))))
+        self._actor.post(SetDemand(check_choice("mode", mode, get_args(DemandMode))))
 
     def demand(self, *, timeout_s: float | None = CALL_TIMEOUT_S) -> DemandMode:
         """Which of the two it does; always ``"forward"`` for a producer-consumer.
@@ -141,7 +141,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             GenStage's ``async_subscribe/2``.
         """
         target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
-        self._actor.tell(SubscribeTo(target, options))
+        self._actor.post(SubscribeTo(target, options))
 
     def resubscribe(
         self,
@@ -211,7 +211,7 @@ class ConsumerRef(StageRef, Generic[In_contra]):
             GenStage's ``async_resubscribe/4``.
         """
         target, options = subscription_to(producer, max_demand, min_demand, cancel, options)
-        self._actor.tell(SubscribeTo(target, options, None, self._replaced(subscription, reason)))
+        self._actor.post(SubscribeTo(target, options, None, self._replaced(subscription, reason)))
 
     def _replaced(self, subscription: Any, reason: Reason | None) -> tuple[Tag, Reason]:
         if not isinstance(subscription, Subscription) or subscription.consumer is not self._actor:

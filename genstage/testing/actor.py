@@ -144,6 +144,8 @@ class SimulatedActor:
         """Hand over a message, from whose turn it is."""
         self.network.post(self.network.speaker, self, message)
 
+    post = tell
+
     def request(self, message: Any, request: Request) -> None:
         """Hand over a message that wants an answer; if the actor ends first, that is the answer."""
         if self.await_end(request):
@@ -196,7 +198,7 @@ class SimulatedActor:
 
     # -- the end --------------------------------------------------------------------------------------
 
-    def end(self, reason: Any, *, in_callback: bool | None = None) -> bool:
+    def end(self, reason: Any, *, killed: bool = False) -> bool:
         """Be dead from now on, for everybody; gives whether it was alive until now."""
         if self.reason is not None:
             return False
@@ -215,7 +217,7 @@ class SimulatedActor:
         requests, self._requests = self._requests, {}
         for request in requests:
             request.lost(self.name, reason)
-        emit_end(cast("Any", self), in_callback)
+        emit_end(cast("Any", self), (self.network.turning is self) if killed else None)
         self.network.forget(self)
         if self.parent is not None:
             self.parent.driver.disown(cast("Any", self))

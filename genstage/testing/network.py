@@ -194,7 +194,7 @@ class Network:
 
     def kill(self, actor: SimulatedActor, reason: Reason) -> None:
         """Declare an actor dead: no callback of it runs any more."""
-        if actor.end(reason, in_callback=self.turning is actor):
+        if actor.end(reason, killed=True):
             log = get_logger("genstage.runtime", **actor.driver.log_fields)
             log.warning("stage killed", reason=str(reason))
 
