@@ -348,7 +348,7 @@ SILENT = {
     "async_info": lambda _, listener: listener.async_info("message"),
     "tell by pykka": lambda _, listener: listener.pykka.tell("message"),
     "send to itself": lambda stage, _: stage.send("message"),
-    "timer": lambda stage, _: stage.send_after(0.0, "message"),
+    "timer": lambda stage, _: stage.send_after(3_600.0, "message"),
     "link": lambda stage, listener: stage.link(listener),
     "link by name": lambda stage, _: stage.link("listener"),
     "watch": lambda stage, listener: stage.watch(listener),
