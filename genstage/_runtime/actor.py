@@ -74,8 +74,6 @@ class LaneActor(pykka.Actor):
         traps_exits: Whether the end of one of those is a message, and not its own end.
     """
 
-    timed_s = sampled_s = 0.0  # an actor of its own has them when it has been busy
-
     def __init__(  # pykka's own only makes what is made later here
         self,
         make: Callable[[Driver], Behaviour],
@@ -111,6 +109,9 @@ class LaneActor(pykka.Actor):
         self._registered = False
         self.links: set[LaneActor] = set()
         self.traps_exits = False
+        # All are made here: on a free-threaded CPython 3.13, while an attribute is added to an object in one
+        # thread, another one may miss any of them.
+        self.timed_s = self.sampled_s = 0.0
 
     # -- what pykka looks at --------------------------------------------------------------------------
 

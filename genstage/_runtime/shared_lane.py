@@ -11,6 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from genstage._core.snapshot import snapshot
 from genstage._runtime.lane import Turn, here
 from genstage._runtime.monitor import Monitor
 from genstage._runtime.runner import Runner, peek, pop
@@ -113,7 +114,7 @@ class SharedLane:
 
     def queued(self, resident: Resident) -> int:
         """As :class:`~genstage._runtime.lane.Lane`."""
-        pairs = self._queue.copy()
+        pairs = snapshot(self._queue)
         queued = sum(actor is resident and message is not _RESUME for actor, message in pairs)
         return queued + len(resident.backlog or ())
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from genstage._core.messages import Events
+from genstage._core.snapshot import snapshot
 from genstage._core.stage import StageCore
 from genstage._runtime.frames import frames, place
 from genstage.pipeline.health import Flow, Sample, Work
@@ -170,7 +171,7 @@ def _sight(actor: LaneActor, now_s: float, *, queues: bool, places: bool) -> Sig
     kept: Sequence[Kept] = () if producing is None else _asked(producing.dispatcher.kept, ())
     waiting = 0
     if pending is not None:
-        waiting = sum(isinstance(entry, Events) for entry in pending.entries.copy())
+        waiting = sum(isinstance(entry, Events) for entry in snapshot(pending.entries))
     return Sight(
         _state(actor, core),
         core.kind,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from genstage._core.checks import check_count, check_flag
 from genstage._core.dispatchers.base import Dispatcher, Kept
 from genstage._core.dispatchers.hashing import stable_hash
+from genstage._core.snapshot import snapshot
 from genstage.errors import OptionError
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class PartitionDispatcher(Dispatcher):
         """What waits in the partitions' queues."""
         kept = []
         for name, partition in self._partitions.items():
-            entries = (partition.queue or _NONE).copy()
+            entries = snapshot(partition.queue or _NONE)
             events = sum(not isinstance(entry, _Info) for entry in entries)
             if events:
                 kept.append(Kept(name, events, partition.tag is not None))

@@ -6,6 +6,7 @@ from collections import deque
 
 import pytest
 
+from genstage._core.snapshot import snapshot
 from genstage._runtime.lane import ThreadLane, current_resident, give_way
 from genstage._runtime.shared_lane import SharedLane, _LockedLane, shared_lane
 
@@ -220,7 +221,7 @@ def test_only_what_is_sent_to_an_actor_counts_as_waiting_for_it(shared, gate):
         put(shared, other, number)
     put(shared, other)
     before.set()
-    while not any(actor is lost for actor, _ in shared._queue.copy()):  # its turn ends
+    while not any(actor is lost for actor, _ in snapshot(shared._queue)):  # its turn ends
         after.wait(0.001)
 
     assert [shared.queued(actor) for actor in (one, other, lost)] == [5, 6, 0]
