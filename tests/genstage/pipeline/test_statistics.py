@@ -306,6 +306,14 @@ def test_throughput_is_what_the_sinks_have_taken_over_the_last_seconds(simulated
     assert run.figures.throughput == pytest.approx(10.0)
 
 
+def test_throughput_and_age_are_told_while_the_run_goes_on(gate):
+    with Pipeline.of("stuck", line(lambda: Numbers(20), lambda: Waits(gate))).run() as run:
+        until(lambda: run.statistics().throughput > 0)
+        statistics = run.statistics()
+        gate.set()
+    assert statistics.oldest_in_flight_s >= 0
+
+
 def test_nobody_looks_any_more_when_the_stages_have_ended(simulated):
     run = simulated(line(lambda: Numbers(8), Sink))
 
@@ -450,11 +458,12 @@ def test_an_error_that_cannot_be_shown_is_told_all_the_same():
 
 def test_statistics_are_frozen_and_can_be_pickled_and_copied(line_run):
     statistics = line_run.statistics()
+    pickled = pickle.loads(pickle.dumps(statistics))  # noqa: S301 - our own
 
-    for twin in (pickle.loads(pickle.dumps(statistics)), copy.deepcopy(statistics)):  # noqa: S301 - our own
+    for twin in (statistics, pickled, copy.deepcopy(statistics)):
         assert twin == statistics
         with pytest.raises(TypeError):
-            twin.stages["numbers"] = None
+            twin.stages["a"] = None
     with pytest.raises(AttributeError):
         statistics.records = 3
     with pytest.raises(AttributeError):

@@ -52,6 +52,12 @@ def test_chance_shortens_them_and_comes_from_the_seed(seed, jitter, pauses):
         now_s += chosen + pause
 
 
+def test_chance_takes_its_share_and_no_more():
+    waits = [Delays(Backoff(first_s=10, jitter=0.5, seed=seed)).next_s("a", 0) for seed in range(100)]
+    assert 5 <= min(waits) < 5.5
+    assert 9.5 < max(waits) <= 10
+
+
 @pytest.mark.parametrize(
     ("options", "option"),
     [
