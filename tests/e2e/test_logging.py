@@ -147,7 +147,7 @@ def test_the_application_sets_up_standard_logging(where):
 
 
 IMPORTED = """\
-import logging, signal, structlog, sys, threading, warnings
+import asyncio, logging, signal, structlog, sys, threading, warnings
 
 def state():
     root = logging.getLogger()
@@ -171,8 +171,18 @@ before = state()
 import genstage, genstage.sources, genstage.streaming, genstage.telemetry, genstage.testing
 import renderers, renderers.registry
 import_only = state()
+pipeline = genstage.Flow.from_iterable(range(4)).reduce(max, 0)
+
+async def in_asyncio():
+    async with genstage.Runtime() as runtime, pipeline.run_async(runtime=runtime) as run:
+        await run.wait()
+
 with genstage.Runtime() as runtime:
     runtime.start(genstage.Consumer)
+    runtime.supervise(genstage.Supervisor(genstage.child_spec("child", genstage.Consumer)))
+    with pipeline.run(runtime=runtime) as run:
+        run.wait()
+    asyncio.run(in_asyncio())
     running = state()
 for name, value in before.items():
     assert import_only[name] == value, name
@@ -190,10 +200,10 @@ CHANGES = [
     "sys.setswitchinterval(0.5)",
     "logging.getLogger('genstage').addHandler(logging.NullHandler())",
 ]
-"""What an import could do; each is seen."""
+"""What an import or a run could do; each is seen."""
 
 
 @pytest.mark.parametrize("change", [None, *CHANGES])
-def test_an_import_sets_nothing_up(change):
+def test_an_import_and_a_run_set_nothing_up(change):
     changes = [] if change is None else [change]
     assert run_python(f"CHANGES = {changes!r}\n{IMPORTED}") == ("", "")

@@ -1,4 +1,5 @@
 import threading
+from time import perf_counter
 
 import pytest
 
@@ -65,16 +66,38 @@ def test_a_pipeline_is_told_from_start_to_end(heard, hear):
     ]
 
 
-def test_a_batch_is_measured_with_its_duration():
-    events = []
+def test_callbacks_are_measured_with_their_durations():
+    took_s = {}
+
+    class TimedNumbers(Numbers):
+        def handle_demand(self, demand):
+            began_s = perf_counter()
+            events = super().handle_demand(demand)
+            took_s["stage.demand"] = perf_counter() - began_s
+            return events
+
+    class TimedSink(Sink):
+        def handle_events(self, events, origin):
+            began_s = perf_counter()
+            super().handle_events(events, origin)
+            took_s["stage.batch"] = perf_counter() - began_s
+
+    told = []
+    began_s = perf_counter()
     with Runtime(name="test") as runtime:
-        numbers, sink = runtime.start(Numbers, name="numbers"), runtime.start(Sink, name="sink")
-        runtime.telemetry.attach("list", events.append, events=["stage.batch"])
+        numbers, sink = runtime.start(TimedNumbers, name="numbers"), runtime.start(TimedSink, name="sink")
+        runtime.telemetry.attach("list", told.append, events=["stage.demand", "stage.batch"])
         sink.subscribe(numbers, max_demand=20, min_demand=0)
         sink.wait(timeout_s=20)
-    (event,) = events
-    assert (event.measurements["events"], event.metadata["stage"]) == (10, "sink")
-    assert 0 <= event.measurements["duration_s"] < 20
+    all_s = perf_counter() - began_s
+
+    assert [(event.name, event.metadata["stage"]) for event in told] == [
+        ("stage.demand", "numbers"),
+        ("stage.batch", "sink"),
+    ]
+    assert [event.measurements.get("events") for event in told] == [None, 10]
+    for event in told:
+        assert 0 < took_s[event.name] <= event.measurements["duration_s"] < all_s
 
 
 @pytest.mark.usefixtures("expected_errors")

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from genstage import (
     Consumer,
     ConsumerSupervisor,
+    Edge,
     Finish,
     Flow,
     GenstageError,
+    Graph,
     GraphError,
+    Node,
     OptionError,
+    Pipeline,
     PipelineError,
     Producer,
     ProducerConsumer,
@@ -334,6 +338,8 @@ def test_a_pipeline_shows_its_graph():
     ]
     letters = Flow.from_iterable(iter("abc"), name="letters").to_list()
     assert str(letters.graph).splitlines()[0] == "letters (IterableProducer)"
+    graph = Graph((Node("numbers", Counter), Node("keep", Keep)), (Edge("keep", "numbers"),))
+    assert Pipeline.of("plain", graph).graph is graph
 
 
 def test_options_of_a_pipeline_can_be_changed_in_a_copy():
