@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from genstage import CallTimeoutError, Pipeline, PipelineError, Runtime, Shutdown
+from genstage import CallTimeoutError, Pipeline, PipelineError, Run, Runtime, Shutdown
 
 DEADLINE_S = 20.0
 
@@ -281,7 +281,23 @@ def test_what_is_refused_is_raised_at_the_begin(line):
     run_main(main)
 
 
-def test_a_run_is_paused_resumed_and_drained_without_blocking_the_loop(line):
+@pytest.mark.parametrize("verb", ["pause", "resume", "drain", "stop"])
+def test_the_loop_goes_on_whatever_a_run_is_told(line, gate, monkeypatch, verb):
+    waited = []
+    monkeypatch.setattr(Run, verb, lambda *_, **__: waited.append(gate.wait(DEADLINE_S)))
+
+    async def main():
+        async with pipeline(line).run_async() as run:
+            telling = asyncio.create_task(getattr(run, verb)())
+            await asyncio.sleep(0)  # it begins, and the loop goes on
+            gate.set()
+            await telling
+
+    run_main(main)
+    assert waited == [True]
+
+
+def test_a_run_is_paused_resumed_and_drained(line):
     line.end = 10**9
 
     async def main():
