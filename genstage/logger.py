@@ -3,6 +3,9 @@
 Nothing is configured here: records go to the standard logger of the given name, which shows what the
 application wants to see, and by default nothing below a warning.
 
+Logging never raises, as in the standard library: what a handler lets out, or a wrong format, is printed to
+standard error. Whoever logs may be in the middle of telling others of an end.
+
 A record tells whose it is by the fields ``runtime``, ``pipeline``, ``stage`` and ``chunk``, as far as there
 are such. They are added here, from the context of whoever logs: an actor's turns run in a context of its own.
 """
@@ -10,6 +13,8 @@ are such. They are added here, from the context of whoever logs: an actor's turn
 from __future__ import annotations
 
 import logging
+import sys
+import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -21,6 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["Logger", "Origin", "get_logger", "log_chunk", "log_for"]
 
 Logger = structlog.stdlib.BoundLogger
+
+
+class _Logger(Logger):
+    def _proxy_to_logger(self, *args: Any, **fields: Any) -> Any:
+        try:
+            return super()._proxy_to_logger(*args, **fields)
+        except Exception:  # noqa: BLE001 - a handler is anybody's code
+            if logging.raiseExceptions and sys.stderr is not None:
+                traceback.print_exc()
 
 
 class Origin(Protocol):
@@ -69,7 +83,7 @@ def get_logger(name: str, **fields: Any) -> Logger:
     """
     logger = structlog.wrap_logger(
         logging.getLogger(name),
-        wrapper_class=Logger,
+        wrapper_class=_Logger,
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.PositionalArgumentsFormatter(),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextvars
 import threading
-import traceback
 import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -343,10 +342,7 @@ class LaneActor(pykka.Actor):
             error.add_note(f"{mark}{self.name!r}{'' if reason.at_hand is None else f', {reason.at_hand}'}")
         except Exception:  # noqa: BLE001, S110 - one that takes no notes, such as a frozen dataclass
             pass
-        try:
-            get_logger("genstage.runtime", **self.driver.log_fields).error("stage failed", exc_info=error)
-        except Exception:  # noqa: BLE001 - a log handler's own: others have to be told of the end all the same
-            traceback.print_exc()
+        get_logger("genstage.runtime", **self.driver.log_fields).error("stage failed", exc_info=error)
 
     # -- watches --------------------------------------------------------------------------------------
 

@@ -299,7 +299,4 @@ def _log_kill(actor: LaneActor, reason: Reason) -> None:
     stack = "" if frame is None else "".join(traceback.format_stack(frame))
     busy_at = stack if actor.lane.thread_of(actor) == thread_id else ""  # else it is that of anything
     log = get_logger("genstage.runtime", **actor.driver.log_fields)
-    try:
-        log.warning("stage killed", reason=str(reason), busy_at=busy_at)
-    except Exception:  # noqa: BLE001 - a log handler's own: whoever kills has to go on all the same
-        traceback.print_exc()
+    log.warning("stage killed", reason=str(reason), busy_at=busy_at)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from genstage.logger import get_logger
@@ -63,8 +62,7 @@ class Monitor:
 
     def _tell(self, resident: Resident) -> None:
         stage = getattr(resident, "name", None)
-        with suppress(Exception):  # of a log handler
-            self._log.debug("a lane goes on without a turn that takes long", stage=stage)
+        self._log.debug("a lane goes on without a turn that takes long", stage=stage)
 
     def _release(self) -> None:
         if self._go.locked():

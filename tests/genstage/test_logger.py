@@ -3,6 +3,7 @@ import logging
 
 import pytest
 
+from genstage import PipelineError, Producer, Runtime
 from genstage.logger import get_logger, log_chunk, log_for
 
 
@@ -92,3 +93,53 @@ def test_a_record_about_somebody_else_carries_nothing_of_its_context(caplog):
     in_a_context(about_a_stage)
 
     assert logged(caplog) == [{"runtime": "billing", "stage": "other"}, {"runtime": "billing", "late": None}]
+
+
+class Broken(logging.Handler):
+    """Breaks the standard library's rule that a handler raises nothing."""
+
+    def emit(self, _record):
+        raise OSError("the disk is full")
+
+
+@pytest.fixture
+def broken():
+    """The package's loggers have such a handler."""
+    logger, handler = logging.getLogger("genstage"), Broken()
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_handler_that_raises_does_not_reach_who_logs(capsys):
+    get_logger("genstage.test").warning("told")
+
+    assert "OSError: the disk is full" in capsys.readouterr().err
+
+
+def test_a_wrong_format_does_not_either(capsys, monkeypatch):
+    get_logger("genstage.test").warning("%d", "text")
+    assert "TypeError" in capsys.readouterr().err
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    get_logger("genstage.test").warning("%d", "text")
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("broken", "expected_errors")
+def test_nothing_that_a_handler_raises_breaks_off_an_end():
+    def fails(_):
+        raise ValueError
+
+    told = []
+    with Runtime() as runtime:
+        runtime.telemetry.attach("fails", fails, events=["stage.crash"])
+        ref = runtime.start(Producer)
+        ref.on_end(fails)
+        ref.on_end(told.append)
+        ref.cast("nobody handles this")
+        with pytest.raises(PipelineError):
+            ref.wait(timeout_s=20)
+        assert len(told) == 1
+        assert runtime._engine._actors == {}
