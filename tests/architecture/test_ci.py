@@ -137,3 +137,9 @@ def test_the_copy_leaves_out_what_runs_have_left(tmp_path):
     *files, folder = out.splitlines()
     assert (code, files) == (0, ["./.ci/steps.sh", "./docs/x.md", "./genstage/a.py"])
     assert not Path(folder).exists()  # removed at the end
+
+
+def test_what_may_hang_is_repeated_a_thousand_times_by_night():
+    (step,) = [line for line in (CI / "nightly").read_text().splitlines() if "-m repeat" in line]
+    assert step.startswith("step ")
+    assert "--times 1000 " in step

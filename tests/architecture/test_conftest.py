@@ -128,3 +128,9 @@ def test_it():
 """
     result = run(tmp_path, tests, f"--hypothesis-profile={profile}")
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(("arguments", "times"), [([], 20), (["--times", "1000"], 1000)])
+def test_repetitions(tmp_path, arguments, times):
+    result = run(tmp_path, f"def test_it(times):\n    assert len(times) == {times}\n", *arguments)
+    assert result.returncode == 0, result.stdout

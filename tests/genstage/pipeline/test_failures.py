@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import traceback
 
 import pytest
 
@@ -133,6 +134,7 @@ def test_a_failure_keeps_the_events_at_hand_as_text(expected_errors):
     assert error.failures[0].at_hand == AtHand("handle_events", "[0, 1, 2, 3, 4]", 5)
     assert str(error.failures[0].at_hand) == "handle_events, 5 events: [0, 1, 2, 3, 4]"
     assert error.__cause__.__notes__ == ["in stage 'through', handle_events, 5 events: [0, 1, 2, 3, 4]"]
+    assert traceback.extract_tb(error.__cause__.__traceback__)[-1].line == 'raise ValueError("boom")'
     assert expected_errors
 
 
