@@ -68,6 +68,7 @@ class Supervising:
         self._delays = Delays(recipe.backoff)
         self._line: deque[Any] = deque()
         self._operation: Operation | None = None
+        self._started = False
         self._ending = False
 
     def start(self) -> Starting:
@@ -118,6 +119,9 @@ class Supervising:
         if self._ending:
             return
         self._ending = True
+        if isinstance(reason, Normal) and not self._started:
+            # A normal end would say that there is nothing to do, and it would not be started again.
+            reason = Shutdown("stopped before it had started")
         self._line.clear()
         if self._operation is not None:
             self._operation.close()
@@ -145,6 +149,7 @@ class Supervising:
         members = list(self._members.values())
         failed = yield from self._start(members)
         if failed is None:
+            self._started = True
             self._port.started()
             return
         assert failed.reason is not None  # noqa: S101 - it has ended

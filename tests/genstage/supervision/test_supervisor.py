@@ -185,6 +185,16 @@ def test_a_stop_that_comes_while_children_start_stops_those_that_have(stage, log
         assert simulation._network.actors == []
 
 
+def test_a_normal_stop_in_the_middle_of_a_start_is_a_failed_start(simulation, stage):
+    """A supervisor above it must not take it for one that has nothing to do, and let it rest."""
+    launch = Supervisor(stage("a"), stage("b")).launch("tree")
+    actor = simulation._network.spawn(launch.make, name="tree", on_started=lambda _: None)
+    simulation.step()
+    actor.tell(messages.Stop(Normal()))
+    simulation.run()
+    assert actor.reason == Shutdown("stopped before it had started")
+
+
 # -- crashes ------------------------------------------------------------------------------------------
 
 
