@@ -96,6 +96,7 @@ class IndependentChildren:
         self._name = name
         self._intensity = intensity
         self._children = Children(port)
+        self._stopping = False
         self.members: dict[IndependentChild[Any], None] = {}
 
     def start(self, child: IndependentChild[Any]) -> None:
@@ -149,6 +150,7 @@ class IndependentChildren:
 
     def stop_all(self) -> None:
         """Tell all to stop, the last one first; none is started again."""
+        self._stopping = True
         for child in self._children.alive()[::-1]:
             self._children.stop(child)
         self.members = {child: None for child in self.members if child.alive}
@@ -171,7 +173,7 @@ class IndependentChildren:
 
     def _ended(self, event: ChildEnded) -> ChildEnded | GaveUp | None:
         child: Any = event.child
-        if child.stopping or self._is_over(child, event):
+        if self._stopping or child.stopping or self._is_over(child, event):
             return self._gone(child, event)
         if event.started:
             return self._restart(child, event.reason)

@@ -195,3 +195,23 @@ def test_all_are_stopped_and_none_is_started_again(bench):
     assert {event.child for event in events} == set(children)
     assert {type(event) for event in events} == {ChildEnded}
     assert not bench.family.members
+
+
+def test_one_whose_name_was_taken_is_not_tried_again_once_all_are_to_stop(bench):
+    child, _ = bench.start(listed=True)
+
+    def replace(boss):
+        boss.port.kill(child.actor, Killed())
+        other = {"own_lane": False, "listed": True, "on_started": lambda _: None}
+        boss.port.spawn(StageLaunch(Consumer, "child").make, name="child", **other)
+
+    handle = bench.boss.behaviour.handle
+
+    def handle_and_stop(message):
+        handle(message)
+        if child.incarnation == 2 and child.alive:  # it was refused, which the boss is about to hear
+            bench.family.stop_all()
+
+    bench.boss.behaviour.handle = handle_and_stop
+    (end,) = bench.tell(replace)
+    assert (type(end), end.started, len(bench.family.members)) == (ChildEnded, False, 0)
