@@ -74,7 +74,7 @@ class Incarnation(Generic[R]):
 
     def _settle(self, outcome: Outcome[R]) -> None:
         self.took_s = self.elapsed_s
-        self.supervisor.emit_end(outcome, self.took_s)
+        self.supervisor.settle(outcome, self.took_s)
         self.outcome = outcome
         self._launch.incarnation_ended()
         self.ended.set()

@@ -146,9 +146,16 @@ class RunSupervisor(Generic[R]):
 
     def orphan(self, reason: Reason) -> None:
         """It has ended before its time; called once its actor and its stages are dead, in any thread."""
-        self._step = "failed"
+        if self._step == "stages":
+            self._step = "abandoning"
         exception = reason.exception if isinstance(reason, Crash) else None
         self._work.orphan((StageFailure("supervisor", reason, exception), *self._failures))
+
+    def settle(self, outcome: Outcome[R], duration_s: float) -> None:
+        """The run has ended, with this outcome; called once, in any thread."""
+        self._outcome = outcome
+        self._step = outcome.state
+        self._emit_end(outcome, duration_s)
 
     # -- what can be seen, from any thread ------------------------------------------------------------
 
@@ -318,7 +325,6 @@ class RunSupervisor(Generic[R]):
         if self._failures and outcome.state != "completed":  # of the cleaning up
             failures = (*outcome.failures, *self._failures)
             outcome = Outcome("failed", None, failures, outcome.together)
-        self._step = outcome.state
         self._work.end(outcome)
         self._port.stop(self._exit_reason(outcome))
 
@@ -328,8 +334,7 @@ class RunSupervisor(Generic[R]):
         error = outcome.error(self._name)
         return Normal() if error is None else Crash(error)
 
-    def emit_end(self, outcome: Outcome[R], duration_s: float) -> None:
-        """Tell telemetry of the outcome; can be called from any thread."""
+    def _emit_end(self, outcome: Outcome[R], duration_s: float) -> None:
         emit = self._port.emit
         if outcome.failures:
             emit("pipeline.exception", {}, stage=outcome.failures[0].stage, reason=outcome.failures[0].reason)

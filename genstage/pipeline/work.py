@@ -81,6 +81,7 @@ class Work(Generic[R]):
         self._job = job
         self._tell = ended
         self._busy = threading.Lock()  # held during each call of the job
+        self._deciding = threading.Lock()  # the supervisor and who kills it may come to an outcome at once
         self.completed: Outcome[R] | None = None
         self._orphaned: tuple[StageFailure, ...] | None = None
         self._abandoned = False
@@ -120,8 +121,9 @@ class Work(Generic[R]):
 
     def end(self, outcome: Outcome[R]) -> None:
         """Tell the outcome; only the first one counts."""
-        if not self._ended:
-            self._ended = True
+        with self._deciding:
+            first, self._ended = not self._ended, True
+        if first:
             self._tell(outcome)
 
     def orphan(self, failures: tuple[StageFailure, ...]) -> None:

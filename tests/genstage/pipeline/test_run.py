@@ -605,23 +605,26 @@ def kill_supervisor_while_publishing(line, gate, **errors):
         run._engine.kill(run._actor, Killed())
         with pytest.raises(CallTimeoutError):
             run.wait(0.01)
+        assert run.statistics().state == "publishing"
         gate.set()
         try:
-            return run.wait(DEADLINE_S), work.calls
+            return run.wait(DEADLINE_S), run, work.calls
         except PipelineError as error:
-            return error, work.calls
+            return error, run, work.calls
 
 
 def test_a_publication_under_way_decides_the_outcome_without_its_supervisor(line, gate):
-    result, calls = kill_supervisor_while_publishing(line, gate)
+    result, run, calls = kill_supervisor_while_publishing(line, gate)
 
     assert result == "result"
+    assert (run.statistics().state, run.failures) == ("completed", {})
     assert calls == [("attempt", 0), ("complete", 0)]
 
 
 def test_a_publication_that_fails_without_its_supervisor_is_abandoned(line, gate, expected_errors):
-    result, calls = kill_supervisor_while_publishing(line, gate, complete=OSError("full"))
+    result, run, calls = kill_supervisor_while_publishing(line, gate, complete=OSError("full"))
 
+    assert (run.statistics().state, list(run.failures)) == ("failed", ["supervisor"])
     assert [failure.stage for failure in result.failures] == ["supervisor"]
     assert calls == [("attempt", 0), ("complete", 0), ("abandon", ["supervisor"])]
     assert expected_errors
