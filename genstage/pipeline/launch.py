@@ -164,7 +164,7 @@ class RunLaunch(Generic[R]):
     def _settle(self) -> None:
         with self._lock:
             present = self.present
-            outcome = Outcome[R]("cancelled") if present is None else present.outcome
+            outcome: Outcome[R] | None = Outcome("cancelled") if present is None else present.outcome
             settles = self._over and outcome is not None and self.outcome is None
             if settles:
                 self.outcome = outcome

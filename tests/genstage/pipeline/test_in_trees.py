@@ -8,8 +8,10 @@ import pytest
 
 from genstage import (
     Consumer,
+    DynamicSupervisor,
     Flow,
     Killed,
+    OptionError,
     Pipeline,
     PipelineError,
     Runtime,
@@ -147,3 +149,14 @@ def act(end, runtime, supervisor, run):
         threading.Thread(target=supervisor.terminate_child, args=("line",)).start()
     else:
         run.stop_soon()
+
+
+@pytest.mark.parametrize("recipe", [Supervisor(), DynamicSupervisor()])
+def test_a_pipeline_whose_name_is_taken_is_no_harm_to_its_supervisor(line, recipe):
+    with Runtime() as runtime:
+        runtime.start(Cache, name="loading")
+        supervisor = runtime.supervise(recipe)
+        with pytest.raises(OptionError):
+            supervisor.start_child(Pipeline.of("line", line.graph()).child_spec(name="loading"))
+
+        assert supervisor.which_children() == []
