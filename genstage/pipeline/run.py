@@ -300,7 +300,10 @@ class Run(Generic[R]):
             answer.get(self.name, None)
 
     def _refuse_own_stages(self) -> None:
-        if self._engine.current_actor() in (self._actor, *self._supervisor.children()):
+        caller = self._engine.current_actor()
+        while caller is not None and caller is not self._actor:
+            caller = caller.parent
+        if caller is not None:  # it is below the run: a stage, the child of one, or a step of its work
             raise RuntimeError(f"run {self.name!r}: a stage cannot wait for the end of its own run")
 
     def _let_go(self) -> None:

@@ -33,12 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from genstage._core.reasons import Reason
-    from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.observer import Figures
     from genstage.pipeline.work import Work
-    from genstage.supervision import Group, RestartPlan
+    from genstage.supervision import RestartPlan
 
 __all__ = ["DrainRun", "Pause", "Resume", "RunState", "RunSupervisor"]
 
@@ -166,16 +165,6 @@ class RunSupervisor(Generic[R]):
         if step != "stages":
             return step
         return "starting" if attempt is None else attempt.state
-
-    @property
-    def _group(self) -> Group | None:
-        attempt = self._attempt
-        return None if attempt is None else attempt.group
-
-    def children(self) -> list[LaneActor]:
-        """The actors of the stages."""
-        group = self._group
-        return [] if group is None else list(group.actors.values())
 
     def figures(self) -> Figures:
         """What can be seen of the stages, of those that have ended too."""

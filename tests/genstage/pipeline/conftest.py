@@ -165,7 +165,7 @@ class SimulatedRun:
         return self.supervisor.explain()
 
     def stage(self, name):
-        return ref_to(self.supervisor._group.actors[name])
+        return ref_to(self.supervisor._attempt.group.actors[name])
 
 
 @pytest.fixture

@@ -116,8 +116,8 @@ def pause_and_stop(scene):
 
 
 def kill_stage(scene):
-    group = scene.run._supervisor._group
-    scene.kill(None if group is None else group.actors.get(scene.stage))
+    attempt = scene.run._supervisor._attempt
+    scene.kill(None if attempt is None else attempt.group.actors.get(scene.stage))
 
 
 def kill_supervisor(scene):

@@ -6,6 +6,7 @@ import pytest
 from genstage import (
     CallTimeoutError,
     Consumer,
+    ConsumerSupervisor,
     Edge,
     Graph,
     GraphError,
@@ -18,7 +19,9 @@ from genstage import (
     Runtime,
     Shutdown,
     StartError,
+    Task,
 )
+from genstage.pipeline import IterableProducer
 
 DEADLINE_S = 20.0
 
@@ -255,7 +258,7 @@ def test_a_killed_stage_is_replaced(line, gate, stage):
     line.traps["through"] = lambda moment: moment == 17 and (reached.set(), gate.wait())
     with pipeline(line, max_restarts=3).run() as run:
         assert reached.wait(DEADLINE_S)
-        actor = run._supervisor._group.actors[stage]
+        actor = run._supervisor._attempt.group.actors[stage]
         run._engine.kill(actor, Killed())
         line.traps["through"] = lambda _: None
         gate.set()
@@ -549,6 +552,53 @@ def test_a_run_is_not_waited_for_by_its_own_stages(line):
     assert refused == ["run 'line': a stage cannot wait for the end of its own run"] * 4
 
 
+def test_a_run_is_not_waited_for_by_a_step_of_its_own_work(line):
+    begun, refused, runs = threading.Event(), [], []
+
+    class Curious(Work):
+        def attempt(self, epoch):
+            begun.wait(DEADLINE_S)
+            refused.append(refusal(runs[0].drain))
+            return super().attempt(epoch)
+
+    with Runtime() as runtime:
+        runs.append(Pipeline("work", lambda: Curious(line.graph())).run(runtime=runtime))
+        begun.set()
+        runs[0].wait(DEADLINE_S)
+
+    assert refused == ["run 'work': a stage cannot wait for the end of its own run"]
+
+
+def test_a_run_is_not_waited_for_by_a_child_of_its_own_stages():
+    begun, refused, runs = threading.Event(), [], []
+
+    def ask(_number):
+        begun.wait(DEADLINE_S)
+        refused.append(refusal(runs[0].stop))
+
+    graph = Graph(
+        (
+            Node("one", lambda: IterableProducer([1])),
+            Node("each", ConsumerSupervisor(lambda n: Task(ask, n))),
+        ),
+        (Edge("each", "one"),),
+    )
+    with Pipeline.of("nested", graph).run() as run:
+        runs.append(run)
+        begun.set()
+        run.wait(DEADLINE_S)
+
+    assert refused == ["run 'nested': a stage cannot wait for the end of its own run"]
+
+
+def refusal(wait):
+    """Why one must not wait."""
+    try:
+        return wait(timeout_s=DEADLINE_S)
+    except RuntimeError as error:
+        return str(error)
+
+
 class Broken(Work):
     """Its graph is none."""
 
@@ -668,7 +718,7 @@ def test_equal_failures_are_all_told(line):
             begun.wait(DEADLINE_S)
         elif moment == 17:
             (run,) = runs
-            run._engine.kill(run._supervisor._group.actors["left"], Killed())
+            run._engine.kill(run._supervisor._attempt.group.actors["left"], Killed())
 
     line.traps["through"] = trap
     run = pipeline(line, max_restarts=9).run()

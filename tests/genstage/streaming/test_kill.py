@@ -83,7 +83,7 @@ def test_the_dead_cannot_use_their_output_when_their_successors_have_ended(
     stuck = Stuck(USES[use], gate, moment)
     with make_stream(ListSource(95), {"a": stuck, "b": Lines()}).run() as run:
         assert stuck.reached.wait(DEADLINE_S)
-        run._engine.kill(run._supervisor._group.actors["a"], Killed())
+        run._engine.kill(run._supervisor._attempt.group.actors["a"], Killed())
         summary = run.wait(DEADLINE_S)
         gate.set()
         assert stuck.done.wait(DEADLINE_S)
@@ -107,7 +107,7 @@ def test_the_dead_cannot_use_their_output_while_their_successors_work(make_strea
 
     with make_stream(ListSource(95), {"a": stuck, "b": Lines(hold)}).run() as run:
         assert stuck.reached.wait(DEADLINE_S)
-        run._engine.kill(run._supervisor._group.actors["a"], Killed())
+        run._engine.kill(run._supervisor._attempt.group.actors["a"], Killed())
         assert again.wait(DEADLINE_S)
         gate.set()
         assert stuck.done.wait(DEADLINE_S)

@@ -161,7 +161,7 @@ def test_a_stage_killed_at_any_moment_does_not_change_the_bytes(make_stream, out
     )
     with pipeline.run() as run:
         assert reached.wait(DEADLINE_S)
-        actor = run._supervisor._group.actors[stage]
+        actor = run._supervisor._attempt.group.actors[stage]
         was_alive = actor.alive
         run._engine.kill(actor, Killed())
         gate.set()
@@ -185,7 +185,7 @@ def test_a_sink_killed_while_it_begins_is_replaced(make_stream, out):
 
     with make_stream(ListSource(95), {"a": Lines(trap)}).run() as run:
         assert reached.wait(DEADLINE_S)
-        run._engine.kill(run._supervisor._group.actors["a"], Killed())
+        run._engine.kill(run._supervisor._attempt.group.actors["a"], Killed())
         summary = run.wait(DEADLINE_S)
         gate.set()
         assert later.wait(DEADLINE_S)
@@ -204,7 +204,7 @@ def test_a_killed_sink_that_is_not_replaced_leaves_nothing_open_and_nothing_behi
 
     with make_stream(ListSource(95), {"a": Lines(), "b": Lines(trap)}, max_restarts=0).run() as run:
         assert reached.wait(DEADLINE_S)
-        run._engine.kill(run._supervisor._group.actors["b"], Killed())
+        run._engine.kill(run._supervisor._attempt.group.actors["b"], Killed())
         with pytest.raises(PipelineError) as caught:
             run.wait(DEADLINE_S)
         gate.set()
@@ -231,7 +231,7 @@ def test_a_sink_that_was_given_up_writes_no_more(make_stream, out):
 
     with make_stream(ListSource(95), {"a": Stuck()}, shutdown_s=0.05).run() as run:
         assert reached.wait(DEADLINE_S)
-        run._engine.kill(run._supervisor._group.actors["a"], Killed())
+        run._engine.kill(run._supervisor._attempt.group.actors["a"], Killed())
         run.wait(DEADLINE_S)
         gate.set()
         assert later.wait(DEADLINE_S)
@@ -415,7 +415,7 @@ def test_what_a_dead_stage_opens_late_does_not_touch_the_living_ones_files(make_
 
     with make_stream(ListSource(95), {"a": Stuck(), "b": Wait()}, shutdown_s=0.05).run() as run:
         assert reached.wait(DEADLINE_S)
-        run._engine.kill(run._supervisor._group.actors["a"], Killed())
+        run._engine.kill(run._supervisor._attempt.group.actors["a"], Killed())
         summary = run.wait(DEADLINE_S)
 
     assert summary.restarts == 1
