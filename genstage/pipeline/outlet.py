@@ -144,8 +144,11 @@ class FlowFeed:
         put(Normal() if error is None or self._unwanted else error)
         if private is None:
             self._ended.set()
-        else:
+            return
+        try:
             threading.Thread(target=self._close, args=(private,), name=f"{self.name}-end").start()
+        except RuntimeError:  # the interpreter exits, and closes all runtimes
+            self._ended.set()
 
     def _close(self, private: Runtime) -> None:
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import time
 from itertools import count, islice
@@ -362,3 +364,18 @@ def test_a_cancel_at_any_moment_leaves_no_run(runtime, turns):
             await task
 
     run_main(main)
+
+
+OPEN_AT_THE_EXIT = """
+from itertools import count
+from genstage import Flow
+stream = Flow.from_iterable(count).stream()
+print(next(stream))
+"""
+
+
+def test_a_stream_that_is_open_when_the_interpreter_exits_ends_in_silence():
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_AT_THE_EXIT], capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
