@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -119,26 +120,34 @@ def _instrument(meter: Meter, event: str, measurement: str, unit: str) -> Callab
 
 
 class _Spans:
-    """The spans of the runs that have begun and not ended."""
+    """The spans of the runs that have begun and not ended. Events come from any thread."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
         self._spans: dict[int, Span] = {}
+        self._lock = threading.Lock()  # guards what begins when it is closed
+        self._closed = False
 
     def hear(self, event: TelemetryEvent) -> None:
         run = event.metadata["run"]
         if event.name == "pipeline.start":
-            self._spans[run] = self._tracer.start_span(
-                f"pipeline {event.metadata['pipeline']}", attributes=_attributes(event.metadata)
-            )
+            self._begin(run, event)
         elif event.name == "pipeline.stop":
             span = self._spans.pop(run, None)
             if span is not None:  # else it had begun before anybody listened
                 span.set_attributes(_attributes(event.metadata))
                 span.set_attribute("genstage.records", event.measurements["records"])
                 span.end()
-        elif run in self._spans and event.name in _SHOWN:
-            self._add(self._spans[run], event)
+        elif event.name in _SHOWN:
+            span = self._spans.get(run)
+            if span is not None:
+                self._add(span, event)
+
+    def _begin(self, run: int, event: TelemetryEvent) -> None:
+        name, attributes = f"pipeline {event.metadata['pipeline']}", _attributes(event.metadata)
+        with self._lock:
+            if not self._closed:  # else it was on its way when the handler was detached
+                self._spans[run] = self._tracer.start_span(name, attributes=attributes)
 
     def _add(self, span: Span, event: TelemetryEvent) -> None:
         figures = {f"genstage.{name}": value for name, value in event.measurements.items()}
@@ -153,8 +162,11 @@ class _Spans:
             span.set_status(trace.StatusCode.ERROR, shown(reason))
 
     def close(self) -> None:
-        while self._spans:
-            self._spans.popitem()[1].end()
+        with self._lock:
+            self._closed = True
+            spans, self._spans = self._spans, {}
+        for span in spans.values():
+            span.end()
 
 
 _SHOWN = frozenset({"pipeline.restart", "pipeline.exception", "pipeline.drain", "supervisor.restart"})

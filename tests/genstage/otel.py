@@ -2,11 +2,20 @@
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from genstage.otel import attach_opentelemetry
+
+
+class Begun(SpanProcessor):
+    """Counts the spans that begin."""
+
+    count = 0
+
+    def on_start(self, span, parent_context=None):
+        self.count += 1
 
 
 class Exported:
@@ -16,6 +25,8 @@ class Exported:
         self._spans = InMemorySpanExporter()
         self._tracers = TracerProvider(shutdown_on_exit=False)
         self._tracers.add_span_processor(SimpleSpanProcessor(self._spans))
+        self.begun = Begun()
+        self._tracers.add_span_processor(self.begun)
         self._reader = InMemoryMetricReader()
         self._meters = MeterProvider([self._reader], shutdown_on_exit=False)
 

@@ -148,6 +148,13 @@ def test_detached_it_ends_the_spans_and_hears_no_more(exported, telemetry):
     detach()
 
 
+def test_no_span_is_begun_that_nobody_would_end(exported, telemetry):
+    telemetry.attach("first", lambda _: detach())
+    detach = exported.attach(telemetry)
+    telemetry.emit("pipeline.start", {}, **ORDERS)
+    assert exported.begun.count == 0
+
+
 def test_an_exception_that_cannot_be_shown_does_no_harm(exported, telemetry):
     class UnshownError(Exception):
         def __str__(self):
