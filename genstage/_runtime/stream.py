@@ -26,6 +26,7 @@ from genstage._runtime.async_reading import AsyncReader
 from genstage._runtime.calls import Callback
 from genstage._runtime.intake import Close, Intake, check_options, wanted_subscriptions
 from genstage._runtime.reading import Reader
+from genstage._runtime.refs import refuse_silenced
 from genstage._runtime.typed_refs import subscription_to
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ class ProducersFeed:
 
         Raises:
             RuntimeError: The caller is one of the producers, and would wait for itself.
+            DeadStageError: It is a callback whose stage has been killed in it.
         """
+        refuse_silenced()
         engine = self._engine
         for target, _ in self._wanted:
             peer = engine.resolve(target)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from genstage._core.checks import check_count, check_seconds
+from genstage._runtime.refs import refuse_silenced
 from genstage.client import Runtime
 from genstage.pipeline.async_run import AsyncRun
 from genstage.pipeline.job import GraphJob
@@ -128,7 +129,9 @@ class Pipeline(Generic[R]):
         Raises:
             GenstageError: The input is refused, or the runtime is closed: nothing has been started, and
                 nothing is left behind.
+            DeadStageError: The caller is a callback whose stage has been killed in it.
         """
+        refuse_silenced()
         job = self._open_job()
         try:
             private = Runtime(name=self.name) if runtime is None else None

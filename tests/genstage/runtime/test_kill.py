@@ -11,6 +11,7 @@ from genstage import (
     DeadStageError,
     Down,
     Finish,
+    Flow,
     Killed,
     NoProc,
     PipelineError,
@@ -378,6 +379,8 @@ REFUSED = {
     "wait": lambda listener, _: listener.wait(),
     "subscribe": lambda listener, other: other.subscribe(listener),
     "start": lambda listener, _: listener._runtime.start(Listener, name="child of the dead"),
+    "run": lambda listener, _: Flow.from_iterable([1]).to_list(name="list").run(runtime=listener._runtime),
+    "stream": lambda listener, _: next(listener._runtime.stream([listener])),
     "supervise": lambda listener, _: listener._runtime.supervise(Supervisor(), name="child of the dead"),
 }
 """What would have to give it something."""
