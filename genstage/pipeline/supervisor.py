@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from genstage._core.reasons import Reason
+    from genstage._runtime.actor import LaneActor
     from genstage._runtime.driver import Driver
     from genstage.pipeline.graph import Graph
     from genstage.pipeline.observer import Figures
@@ -165,6 +166,11 @@ class RunSupervisor(Generic[R]):
         if step != "stages":
             return step
         return "starting" if attempt is None else attempt.state
+
+    def children(self) -> list[LaneActor]:
+        """The actors of the stages."""
+        attempt = self._attempt
+        return [] if attempt is None else list(attempt.group.actors.values())
 
     def figures(self) -> Figures:
         """What can be seen of the stages, of those that have ended too."""

@@ -30,7 +30,6 @@ from genstage.testing import Simulation
 
 MOST_STEPS = 20_000
 SHUTDOWN_S = 5.0
-OVER = {"completed", "failed", "cancelled"}
 
 
 class PlannedError(Exception):
@@ -298,7 +297,7 @@ class World:
         assert [actor.name for actor in self.network.actors] == []
         (outcome,) = self.told
         assert self.launch.present.outcome is outcome
-        assert self.supervisor.state in OVER
+        assert self.supervisor.state == outcome.state
         self.check_calls(outcome)
         if outcome.state == "completed":
             assert "stop" not in self.wanted or "complete" in self.calls

@@ -143,7 +143,7 @@ class SimulatedRun:
         supervisors = []
 
         def make(port):
-            work = Work(lambda: job, self.outcomes.append)
+            work = Work(lambda: job, self.settle)
             supervisors.append(
                 RunSupervisor(port, name="simulated", work=work, plan=RestartPlan(3), shutdown_s=5.0)
             )
@@ -152,6 +152,10 @@ class SimulatedRun:
         simulation._network.spawn(make, name="run", at_once=True, on_started=lambda _: None)
         (self.supervisor,) = supervisors
         simulation.run()
+
+    def settle(self, outcome):
+        self.supervisor.settle(outcome, 0.0)
+        self.outcomes.append(outcome)
 
     @property
     def state(self):

@@ -203,6 +203,7 @@ def test_a_cancel_stops_the_run_and_waits_for_its_end(line, gate, where):
     async def main():
         task = asyncio.create_task(block())
         assert await asyncio.to_thread(reached.wait, DEADLINE_S)
+        await asyncio.to_thread(until, lambda: runs)  # stages can be faster than the block
         task.cancel()
         await asyncio.to_thread(until, lambda: runs[0].statistics().state == "stopping")
         assert not task.done()

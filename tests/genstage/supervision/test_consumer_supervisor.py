@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 from operator import attrgetter
 from queue import SimpleQueue
 
@@ -32,6 +33,13 @@ from genstage.supervision import consumer_core
 from genstage.testing import Simulation
 
 DEADLINE_S = 20.0
+
+
+def until(true):
+    deadline = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.001)
 
 
 @pytest.fixture
@@ -191,7 +199,9 @@ def test_restarts_and_giving_up_are_told_to_telemetry(runtime, expected_errors):
     recipe = ConsumerSupervisor(lambda _: Consumer(), restart="transient", max_restarts=1)
     ref = runtime.supervise(recipe, name="jobs")
     failed = Named("failed")
-    ref.start_child("event").stop(failed)
+    first = ref.start_child("event")
+    first.stop(failed)
+    until(lambda: ref.which_children()[0].ref not in {None, first})  # it has been started again
     ref.which_children()[0].ref.stop(failed)
     assert ref._actor.wait_end(DEADLINE_S)
 
