@@ -14,7 +14,7 @@ class Begun(SpanProcessor):
 
     count = 0
 
-    def on_start(self, *_):
+    def on_start(self, *_, **__):
         self.count += 1
 
 
